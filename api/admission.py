@@ -1,0 +1,72 @@
+"""Who may open a live connection at all: origin, total number, rate, and whether this node still takes new ones."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from api.origins import Origins
+from hub.rate_limit import Bucket, Rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api.config import WebSocketConfig
+    from hub.clock import Clock
+
+DRAINING_RETRY_AFTER_S = 1
+
+
+class Admission:
+    """Decides before any work is done for the newcomer; a refused one gets 403 or 503 with Retry-After."""
+
+    def __init__(self, config: WebSocketConfig, clock: Clock) -> None:
+        self._origins = Origins(config.allowed_origins)
+        self._limit = config.connection_limit
+        self._clock = clock
+        per_s = config.connection_rate_limit_per_s
+        self._bucket = Bucket(Rate(per_s, max(1, int(per_s)))) if per_s else None
+        self.num_open = 0
+        self.num_refused = 0
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Take no more connections: the node drains."""
+        self.is_closed = True
+
+    @contextmanager
+    def admit(self, request: web.Request) -> Iterator[None]:
+        """Hold a place for one connection.
+
+        Raises:
+            web.HTTPForbidden: the page's origin is not allowed.
+            web.HTTPServiceUnavailable: draining, full, or too many at once.
+        """
+        self._check_origin(request)
+        self._check_room()
+        self.num_open += 1
+        try:
+            yield
+        finally:
+            self.num_open -= 1
+
+    def _check_origin(self, request: web.Request) -> None:
+        origins = request.headers.getall("Origin", [])
+        if not self._origins.allow(origins):
+            self.num_refused += 1
+            raise web.HTTPForbidden(text="origin not allowed: add it to client.allowed_origins")
+
+    def _check_room(self) -> None:
+        if self.is_closed:
+            self._refuse("draining", DRAINING_RETRY_AFTER_S)
+        if self._limit and self.num_open >= self._limit:
+            self._refuse("connection limit", DRAINING_RETRY_AFTER_S)
+        now_s = self._clock.monotonic_s()
+        if self._bucket is not None and not self._bucket.take(now_s):
+            self._refuse("connection rate limit", 1 + int(self._bucket.retry_after_s(now_s)))
+
+    def _refuse(self, why: str, retry_after_s: int) -> None:
+        self.num_refused += 1
+        raise web.HTTPServiceUnavailable(text=why, headers={"Retry-After": str(retry_after_s)})

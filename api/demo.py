@@ -1,0 +1,219 @@
+"""The demonstration page at /demo, for `serve --dev` only.
+
+It hands development credentials to whoever may load the page: a connection token for any user, and the server API key.
+So every route answers only to pages of its own origin and only under a name that means this machine. The name is
+checked because of DNS rebinding: a foreign page may point its own host name at 127.0.0.1, and is then of the same
+origin in the browser's eyes; what gives it away is the Host header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import hdrs, web
+
+STATIC_ROOT: Final = Path(__file__).parent / "static" / "demo"
+
+_LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_CONTENT_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+_PAGE_HEADERS: Final = {
+    hdrs.CACHE_CONTROL: "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_ASSET_HEADERS: Final = _PAGE_HEADERS | {hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
+_SECRET_HEADERS: Final = _PAGE_HEADERS | {hdrs.CACHE_CONTROL: "no-store"}
+
+_UNBUILT_PAGE: Final = """\
+<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Syncline demo: not built</title>
+<h1>The demo page is not built</h1>
+<p>The server runs, but the files of this page are missing. Build them with <code>make demo-assets</code>
+and start the server again.</p>
+</html>
+"""
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What the page needs to connect and to show how a backend publishes.
+
+    Attributes:
+        token_for: a connection JWT for a user id.
+        api_key: the key of the server HTTP API, shown in the curl line.
+        channel: where both panes meet; its namespace must let subscribers publish, ask presence and recover.
+        bound_host: the name the server was told to listen on, if it is not a loopback one; the page answers to it too.
+    """
+
+    token_for: Callable[[str], str]
+    api_key: str
+    channel: str
+    bound_host: str = ""
+
+
+class _TokenRequest(msgspec.Struct):
+    # \Z, not $: the latter would let a trailing newline in.
+    user: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    body: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """The built page, held in memory: a few hundred kilobytes, no disk access while serving, no path to escape from."""
+
+    index: bytes
+    assets: Mapping[str, _Asset]
+
+
+def add_demo_routes(app: web.Application, settings: DemoSettings, static_root: Path = STATIC_ROOT) -> None:
+    """Serve the page under /demo.
+
+    Without a built page in `static_root`, read once now, the page answers 503 and says how to build it.
+    """
+    demo = _Demo(settings, _load_bundle(static_root))
+    app.router.add_get("/demo", demo.guarded(_redirect_to_page))
+    app.router.add_get("/demo/", demo.guarded(demo.handle_page))
+    app.router.add_get("/demo/assets/{name}", demo.guarded(demo.handle_asset))
+    app.router.add_get("/demo/config.json", demo.guarded(_from_this_site(demo.handle_config)))
+    app.router.add_post("/demo/token", demo.guarded(_from_this_site(demo.handle_token)))
+
+
+class _Demo:
+    def __init__(self, settings: DemoSettings, bundle: _Bundle | None) -> None:
+        self._settings = settings
+        self._bundle = bundle
+        self._hosts = _LOCAL_HOSTS | {settings.bound_host.lower()} - {""}
+
+    def guarded(self, handler: _Handler) -> _Handler:
+        async def guard(request: web.Request) -> web.StreamResponse:
+            if not self._is_own_name(request.host):
+                return _problem(
+                    HTTPStatus.FORBIDDEN, "foreign_host", "The demo answers only under this machine's name."
+                )
+            if not _is_same_origin(request):
+                return _problem(HTTPStatus.FORBIDDEN, "foreign_origin", "The demo answers only to its own page.")
+            return await handler(request)
+
+        return guard
+
+    def _is_own_name(self, host: str) -> bool:
+        place = _place_of(f"http://{host}")
+        return place is not None and place[0] in self._hosts
+
+    async def handle_page(self, _request: web.Request) -> web.StreamResponse:
+        if self._bundle is None:
+            return web.Response(
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                text=_UNBUILT_PAGE,
+                content_type="text/html",
+                headers=_PAGE_HEADERS,
+            )
+        return web.Response(body=self._bundle.index, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS)
+
+    async def handle_asset(self, request: web.Request) -> web.StreamResponse:
+        asset = self._bundle.assets.get(request.match_info["name"]) if self._bundle else None
+        if asset is None:
+            return _problem(HTTPStatus.NOT_FOUND, "unknown_asset", "The built page has no such file.")
+        return web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=_ASSET_HEADERS)
+
+    async def handle_config(self, _request: web.Request) -> web.StreamResponse:
+        return _json(
+            {
+                "channel": self._settings.channel,
+                "api_key": self._settings.api_key,
+                "websocket_path": "/connection/websocket",
+                "api_path": "/api",
+            }
+        )
+
+    async def handle_token(self, request: web.Request) -> web.StreamResponse:
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=_TokenRequest)
+        except msgspec.ValidationError as error:
+            return _problem(HTTPStatus.BAD_REQUEST, "invalid_field", f"user: {error}", field="user")
+        except msgspec.DecodeError as error:
+            return _problem(HTTPStatus.BAD_REQUEST, "invalid_json", f"The body is not JSON: {error}")
+        return _json({"token": self._settings.token_for(wanted.user)})
+
+
+async def _redirect_to_page(_request: web.Request) -> web.StreamResponse:
+    # The page's own links are relative, hence the slash.
+    return web.Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={hdrs.LOCATION: "/demo/"} | _PAGE_HEADERS)
+
+
+def _from_this_site(handler: _Handler) -> _Handler:
+    """Refuse what a browser says comes from another site, such as a GET without CORS, which carries no Origin."""
+
+    async def guard(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+            return _problem(HTTPStatus.FORBIDDEN, "foreign_origin", "The demo answers only to its own page.")
+        return await handler(request)
+
+    return guard
+
+
+def _load_bundle(root: Path) -> _Bundle | None:
+    try:
+        index = (root / "index.html").read_bytes()
+    except FileNotFoundError:
+        return None
+    files = [path for path in (root / "assets").iterdir() if path.suffix in _CONTENT_TYPES]
+    return _Bundle(index, {path.name: _Asset(path.read_bytes(), _CONTENT_TYPES[path.suffix]) for path in files})
+
+
+def _is_same_origin(request: web.Request) -> bool:
+    """Whether the Origin, if any, names the host and port that the request was sent to.
+
+    The scheme is taken from the Origin: a TLS proxy in front speaks plain HTTP to us.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return True
+    scheme = origin.partition("://")[0]
+    place = _place_of(origin)
+    return scheme in _DEFAULT_PORTS and place is not None and place == _place_of(f"{scheme}://{request.host}")
+
+
+def _place_of(url: str) -> tuple[str, int] | None:
+    """Host, in lower case and without brackets, and port of a URL; None if it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return (parts.hostname, port) if parts.hostname else None
+
+
+def _json(content: Mapping[str, str]) -> web.Response:
+    return web.Response(body=msgspec.json.encode(content), content_type="application/json", headers=_SECRET_HEADERS)
+
+
+def _problem(status: HTTPStatus, code: str, detail: str, *, field: str = "") -> web.Response:
+    """A problem document (RFC 9457) with a stable `code`, naming the field at fault where there is one."""
+    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code, "detail": detail}
+    body = msgspec.json.encode(document | ({"field": field} if field else {}))
+    return web.Response(
+        status=status.value, body=body, content_type="application/problem+json", headers=_SECRET_HEADERS
+    )

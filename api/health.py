@@ -1,0 +1,78 @@
+"""Is the process alive, and may it be sent traffic? Liveness never looks at a dependency, or a blip of one would
+restart the fleet; readiness looks at everything a new client needs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from hub.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.config import HealthConfig
+    from hub.hub import Hub
+
+CHECK_DEADLINE_S = 2.0
+
+
+class HealthChecks:
+    """`/healthz`, `/readyz`, `/startupz`, and Centrifugo's `/health`.
+
+    Args:
+        loop_lag_s: how late the event loop is, at this moment.
+    """
+
+    def __init__(self, hub: Hub, config: HealthConfig, loop_lag_s: Callable[[], float]) -> None:
+        self._hub = hub
+        self._config = config
+        self._loop_lag_s = loop_lag_s
+        self.is_started = False
+        self.is_draining = False
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/healthz", self.alive)
+        app.router.add_get("/readyz", self.ready)
+        app.router.add_get("/startupz", self.started)
+        if self._config.is_enabled:
+            app.router.add_get(self._config.handler_prefix, self.health)
+
+    async def alive(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
+        lag_s = self._loop_lag_s()
+        return _answer(lag_s <= self._config.max_loop_lag_s, {"loop_lag_ms": round(lag_s * 1000, 3)})
+
+    async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
+        lag_s = self._loop_lag_s()
+        checks = {
+            "started": self.is_started,
+            "not_draining": not self.is_draining,
+            "loop": lag_s <= self._config.max_loop_lag_s,
+            "engine": await self._engine_answers(),
+        }
+        return _answer(all(checks.values()), {"checks": checks})
+
+    async def started(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
+        return _answer(self.is_started, {})
+
+    async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
+        return web.Response(body=b"{}", content_type="application/json")
+
+    async def _engine_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_DEADLINE_S):
+                await self._hub.engine.nodes()
+        except (EngineUnavailable, TimeoutError):
+            return False
+        return True
+
+
+def _answer(is_well: bool, detail: dict[str, object]) -> web.Response:  # noqa: FBT001  # the one thing it says
+    body = msgspec.json.encode({"status": "ok" if is_well else "unavailable", **detail})
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(
+        body=body, status=200 if is_well else 503, content_type="application/json", headers=headers
+    )

@@ -1,0 +1,140 @@
+"""The listeners of a node, and the way it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from api.admission import Admission
+from api.health import HealthChecks
+from api.security_headers import add_security_headers
+from api.server_api import ServerAPI
+from api.websocket import WebSocketEdge
+from hub.protocol.codes import SHUTDOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from api.config import EdgeConfig
+    from hub.connection import Connection
+    from hub.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 4096
+"""aiohttp's 128 refuses connections in a reconnect storm; the kernel caps it at somaxconn."""
+
+KEEPALIVE_TIMEOUT_S = 75.0
+
+CLOSES_PER_S = 1_000
+"""A drain of few connections need not take the whole window."""
+
+DRAIN_STEP_S = 0.05
+
+HANDLER_GRACE_S = 2.0
+
+
+class Server:
+    """Serves one hub on one port, or on a public and an internal one.
+
+    Args:
+        extend: adds routes to the public application (the demo).
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        config: EdgeConfig,
+        loop_lag_s: Callable[[], float],
+        extend: Callable[[web.Application], None] | None = None,
+    ) -> None:
+        self._hub = hub
+        self._config = config
+        self.admission = Admission(config.websocket, hub.clock)
+        self.health = HealthChecks(hub, config.health, loop_lag_s)
+        self._extend = extend
+        self._runners: list[web.AppRunner] = []
+        self._sites: list[web.TCPSite] = []
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when an address cannot be had."""
+        listen = self._config.listen
+        public = self._application()
+        if not self._config.websocket.is_disabled:
+            edge = WebSocketEdge(self._hub, self._config.websocket, self.admission)
+            public.router.add_get(self._config.websocket.handler_prefix, edge.handle)
+        if self._extend is not None:
+            self._extend(public)
+        internal = self._application() if listen.internal_port else public
+        self._add_internal_routes(internal)
+        await self._listen(public, listen.address, listen.port)
+        if internal is not public:
+            await self._listen(internal, listen.internal_address or listen.address, listen.internal_port)
+        self.health.is_started = True
+
+    async def drain(self) -> None:
+        """Leave without losing anybody: readiness off, stop accepting, send connections away in their slots.
+
+        Every connection gets 3001, on which SDKs reconnect by themselves; whoever is not gone by the deadline is cut.
+        """
+        drain = self._config.drain
+        self.health.is_draining = True
+        logger.info("drain_started", extra={"connections": self._hub.registry.num_clients})
+        try:
+            async with asyncio.timeout(drain.timeout_s):
+                await asyncio.sleep(drain.delay_s)
+                self.admission.close()
+                for site in self._sites:
+                    await site.stop()
+                await self._send_away(drain.window_s)
+        except TimeoutError:
+            logger.warning("drain_timed_out", extra={"connections": self.admission.num_open})
+        logger.info("drain_finished")
+
+    async def close(self) -> None:
+        """Stop serving requests; what is in flight gets a moment to finish."""
+        for runner in self._runners:
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=self._config.server_api.max_body_bytes)
+        app.on_response_prepare.append(add_security_headers)
+        return app
+
+    def _add_internal_routes(self, app: web.Application) -> None:
+        self.health.add_routes(app)
+        if not self._config.server_api.is_disabled:
+            ServerAPI(self._hub, self._config.server_api).add_routes(app)
+
+    async def _listen(self, app: web.Application, address: str, port: int) -> None:
+        runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT_S, shutdown_timeout=HANDLER_GRACE_S
+        )
+        await runner.setup()
+        self._runners.append(runner)
+        # No host: all interfaces in both families; Node resolves localhost to ::1 first.
+        site = web.TCPSite(runner, address or None, port, backlog=BACKLOG)
+        await site.start()
+        self._sites.append(site)
+        logger.info("listening", extra={"address": address or "*", "port": port})
+
+    async def _send_away(self, window_s: float) -> None:
+        leaving = list(self._hub.registry.by_client.values())
+        random.shuffle(leaving)
+        steps = max(1, int(min(window_s, len(leaving) / CLOSES_PER_S) / DRAIN_STEP_S))
+        for step in range(steps):
+            _close(leaving[step::steps])
+            await asyncio.sleep(DRAIN_STEP_S)
+        while self.admission.num_open:
+            # Those that were still connecting when the list was made.
+            _close(list(self._hub.registry.by_client.values()))
+            await asyncio.sleep(DRAIN_STEP_S)
+
+
+def _close(connections: list[Connection]) -> None:
+    for connection in connections:
+        connection.close(SHUTDOWN)

@@ -1,0 +1,186 @@
+"""Centrifugo's HTTP API for backends: `POST /api/<method>`, `/api/batch`, and the legacy `/api` (docs/protocol.md section 7).
+
+Answers are HTTP 200 with `result` or `error`, except in transport error mode; a wrong key is 401, an unreadable body
+400 with the reason in plain text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from api.server_api_methods import METHODS, bad_request, error_body
+from api.server_api_requests import BatchRequest
+from hub.errors import EngineUnavailable, ReplyError
+from hub.protocol import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from api.config import ServerAPIConfig
+    from api.server_api_requests import BatchCommand
+    from hub.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+ERROR_MODE_HEADER = "X-Centrifugo-Error-Mode"
+
+STATUS_OF_ERROR = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
+
+MAX_BATCH_COMMANDS = 10_000
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Result(Struct, gc=False):
+    result: object
+
+
+class LegacyCommand(Struct, gc=False):
+    method: str = ""
+    params: Raw | UnsetType = UNSET
+
+
+class ServerAPI:
+    """The API of one hub."""
+
+    def __init__(self, hub: Hub, config: ServerAPIConfig) -> None:
+        self._hub = hub
+        self._config = config
+        self._key = config.key.encode()
+        self._decoders = {name: msgspec.json.Decoder(request) for name, (request, _) in METHODS.items()}
+        self._batch = msgspec.json.Decoder(BatchRequest)
+        self._legacy = msgspec.json.Decoder(LegacyCommand)
+
+    def add_routes(self, app: web.Application) -> None:
+        prefix = self._config.handler_prefix.rstrip("/")
+        for name in METHODS:
+            app.router.add_post(f"{prefix}/{name}", self._handler(name))
+        app.router.add_post(f"{prefix}/batch", self._guarded(self._serve_batch))
+        app.router.add_post(prefix or "/", self._guarded(self._serve_legacy))
+
+    # --- one method -------------------------------------------------------------------------------------------------
+
+    def _handler(self, name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        decoder = self._decoders[name]
+        _, method = METHODS[name]
+        hub = self._hub
+
+        async def serve(request: web.Request, body: bytes) -> web.Response:
+            try:
+                result = await method(hub, decoder.decode(body or b"{}"))
+            except ReplyError as failure:
+                return self._refused(request, failure)
+            except EngineUnavailable:
+                return self._refused(request, ReplyError(codes.INTERNAL))
+            return _json(_ENCODER.encode(Result(result)))
+
+        return self._guarded(serve)
+
+    def _guarded(
+        self, serve: Callable[[web.Request, bytes], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Check the key before the body is read, and the body before anything is done."""
+
+        async def handle(request: web.Request) -> web.Response:
+            if not self._has_key(request):
+                return web.Response(status=401)
+            body = await request.read()
+            try:
+                if not body.isascii():
+                    body.decode()
+                return await serve(request, body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+                return web.Response(status=400, text=_describe(exc))
+
+        return handle
+
+    def _has_key(self, request: web.Request) -> bool:
+        """The key, in constant time, from `X-API-Key` or `Authorization: apikey`; never from the URL, which logs keep."""
+        if self._config.is_insecure:
+            return True
+        if not self._key:
+            return False
+        headers = request.headers
+        given = headers.get("X-API-Key")
+        if given is None:
+            scheme, _, value = headers.get("Authorization", "").partition(" ")
+            given = value if scheme.lower() == "apikey" else ""
+        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key)
+
+    def _refused(self, request: web.Request, failure: ReplyError) -> web.Response:
+        mode = request.headers.get(ERROR_MODE_HEADER) or self._config.error_mode
+        if mode == "transport":
+            status = STATUS_OF_ERROR.get(failure.error.code, 400)
+            return _json(_ENCODER.encode(error_body(failure)), status)
+        return _json(_ENCODER.encode({"error": error_body(failure)}))
+
+    # --- several ----------------------------------------------------------------------------------------------------
+
+    async def _serve_batch(self, request: web.Request, body: bytes) -> web.Response:
+        """Run commands in order, or at once when `parallel`; a failed one does not stop the others."""
+        batch = self._batch.decode(body or b"{}")
+        if len(batch.commands) > MAX_BATCH_COMMANDS:
+            return self._refused(request, bad_request("commands", f"has more than {MAX_BATCH_COMMANDS} entries"))
+        if batch.parallel:
+            replies = await asyncio.gather(*map(self._run, batch.commands))
+        else:
+            replies = [await self._run(command) for command in batch.commands]
+        return _json(_ENCODER.encode({"replies": replies}))
+
+    async def _run(self, command: BatchCommand | None) -> dict[str, Any]:
+        name, request = _method_of(command)
+        try:
+            if request is None:
+                raise bad_request("command", "names no method")
+            return {name: await METHODS[name][1](self._hub, request)}
+        except ReplyError as failure:
+            return {"error": error_body(failure)}
+        except EngineUnavailable:
+            return {"error": error_body(ReplyError(codes.INTERNAL))}
+
+    async def _serve_legacy(self, request: web.Request, body: bytes) -> web.Response:  # noqa: ARG002  # as _serve_batch
+        """Lines of {"method", "params"}, one answer line each (clients older than cent 5)."""
+        commands = self._legacy.decode_lines(body)
+        if not commands or len(commands) > MAX_BATCH_COMMANDS:
+            raise msgspec.DecodeError(f"expected 1 to {MAX_BATCH_COMMANDS} commands, one per line")
+        lines = [_ENCODER.encode(await self._run_legacy(command)) for command in commands]
+        return _json(b"\n".join(lines))
+
+    async def _run_legacy(self, command: LegacyCommand) -> object:
+        try:
+            if command.method not in METHODS:
+                raise ReplyError(codes.METHOD_NOT_FOUND)
+            params = b"{}" if command.params is UNSET else bytes(command.params)
+            _, method = METHODS[command.method]
+            return Result(await method(self._hub, self._decoders[command.method].decode(params)))
+        except ReplyError as failure:
+            return {"error": error_body(failure)}
+        except EngineUnavailable:
+            return {"error": error_body(ReplyError(codes.INTERNAL))}
+
+
+def _method_of(command: BatchCommand | None) -> tuple[str, Any]:
+    if command is not None:
+        for name in METHODS:
+            request = getattr(command, name)
+            if request is not UNSET:
+                return name, request
+    return "", None
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _describe(exc: Exception) -> str:
+    """What is wrong with a body: msgspec names the path (`$.channel`), never the value."""
+    if isinstance(exc, UnicodeDecodeError):
+        return "body is not UTF-8"
+    return "body is nested too deeply" if isinstance(exc, RecursionError) else str(exc)

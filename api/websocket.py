@@ -1,0 +1,186 @@
+"""The WebSocket edge: upgrade, the reading loop of a connection, and its writing half.
+
+Frames are written straight to the transport, one write per tick (docs/adr/0014-fan-out-by-tick.md); aiohttp's own
+writer only answers native pings. Nothing is compressed, so the two never interleave inside a frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp.http_websocket import WebSocketError
+
+from api.mask_guard import MaskGuard
+from api.websocket_framing import TEXT_FRAMING, close_frame
+from hub.connection import Connection, Handshake
+from hub.protocol.codes import CONNECTION_CLOSED, Disconnect
+from hub.protocol.json_codec import JSON
+
+if TYPE_CHECKING:
+    from api.admission import Admission
+    from api.config import WebSocketConfig
+    from hub.hub import Hub
+
+SUBPROTOCOL = "centrifuge-json"
+
+RESERVED_CLOSE_CODES = frozenset({1004, 1005, 1006, 1015})
+"""RFC 6455 section 7.4.1: never on the wire; aiohttp lets 1006 pass (Autobahn case 7.9.5)."""
+
+CLOSE_TIMEOUT_S = 5.0
+
+ABORT_DELAY_S = 1.0
+"""How long a finished connection may take to flush what was written before its socket is freed."""
+
+
+class _NoOfferedProtocols(logging.Filter):
+    """aiohttp logs the subprotocols a client offered when none fits; clients put tokens there (reliability.md, T2)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "overlap server-known" not in str(record.msg)
+
+
+logging.getLogger("aiohttp.websocket").addFilter(_NoOfferedProtocols())
+
+
+class GuardedWebSocket(web.WebSocketResponse[Any]):
+    """aiohttp's WebSocket with masking enforced; closing is the caller's business alone."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        super().__init__(
+            timeout=CLOSE_TIMEOUT_S,
+            autoclose=False,
+            heartbeat=None,
+            compress=False,
+            protocols=(SUBPROTOCOL,),
+            # aiohttp refuses a message of exactly max_msg_size.
+            max_msg_size=max_message_bytes + 1,
+            decode_text=False,
+        )
+
+    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: Any) -> None:
+        guarded: Any = _GuardedRequest(request, self)
+        super()._post_start(guarded, protocol, writer)
+
+    def refuse_unmasked(self) -> None:
+        error = WebSocketError(WSCloseCode.PROTOCOL_ERROR, "client frames must be masked")
+        assert self._reader is not None, "frames arrive after the upgrade"
+        self._reader.set_exception(error)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """aiohttp would start another closing handshake when the handler returns."""
+
+
+class _GuardedRequest:
+    """Puts the mask guard in front of the parser that aiohttp installs, before any byte reaches it."""
+
+    def __init__(self, request: web.BaseRequest, socket: GuardedWebSocket) -> None:
+        self._protocol = request.protocol
+        self._socket = socket
+        self.protocol = self
+
+    def set_parser(self, parser: Any, data_received_cb: Any = None) -> None:
+        guard: Any = MaskGuard(parser, self._socket.refuse_unmasked)
+        self._protocol.set_parser(guard, data_received_cb)
+
+    def keep_alive(self, value: bool) -> None:  # noqa: FBT001  # aiohttp's signature
+        self._protocol.keep_alive(value)
+
+
+class WebSocketTransport:
+    """The writing half of one WebSocket."""
+
+    __slots__ = ("_raw", "buffered_bytes", "is_goodbye_said", "write")
+
+    name = "websocket"
+    framing = TEXT_FRAMING
+
+    def __init__(self, raw: asyncio.Transport) -> None:
+        self._raw = raw
+        # Bound methods of the transport itself: a call of ours in between costs 1 % of a delivery. Both loops drop
+        # writes once the peer is gone.
+        self.write = raw.write
+        self.buffered_bytes = raw.get_write_buffer_size
+        self.is_goodbye_said = False
+
+    def close(self, disconnect: Disconnect) -> None:
+        self.say_goodbye(disconnect)
+
+    def say_goodbye(self, disconnect: Disconnect) -> None:
+        """Write the Close frame, once. 3000 means that the peer went away: nothing is written."""
+        if self.is_goodbye_said or self._raw.is_closing():
+            return
+        self.is_goodbye_said = True
+        if disconnect.code != CONNECTION_CLOSED.code:
+            self._raw.write(close_frame(disconnect))
+
+    def abort(self) -> None:
+        self._raw.abort()
+
+    def finish(self) -> None:
+        """The closing handshake is over: close the socket, and do not wait long for a peer that does not read."""
+        self._raw.close()
+        if self._raw.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(ABORT_DELAY_S, self._raw.abort)
+
+
+class WebSocketEdge:
+    """Turns upgrade requests into connections of the hub."""
+
+    def __init__(self, hub: Hub, config: WebSocketConfig, admission: Admission) -> None:
+        self._hub = hub
+        self._config = config
+        self._admission = admission
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One WebSocket, from its upgrade to its end."""
+        self._check(request)
+        with self._admission.admit(request):
+            socket = GuardedWebSocket(self._config.message_size_limit_bytes)
+            await socket.prepare(request)
+            raw = request.transport
+            if raw is None:
+                raise ConnectionResetError("the client left during its upgrade")
+            await self._serve(socket, WebSocketTransport(raw), self._handshake(request))
+        return socket
+
+    def _check(self, request: web.Request) -> None:
+        if request.headers.get("Sec-WebSocket-Version", "13").strip() != "13":
+            raise web.HTTPUpgradeRequired(headers={"Sec-WebSocket-Version": "13", "Upgrade": "websocket"})
+        query = request.query
+        if "protobuf" in (query.get("format"), query.get("cf_protocol")):
+            raise web.HTTPBadRequest(text="format: protobuf is not served here, use json")
+
+    def _handshake(self, request: web.Request) -> Handshake:
+        header = self._config.user_id_http_header
+        return Handshake(user=request.headers.get(header) if header else None, remote_address=request.remote or "")
+
+    async def _serve(self, socket: GuardedWebSocket, transport: WebSocketTransport, handshake: Handshake) -> None:
+        connection = Connection(self._hub, transport, JSON, handshake)
+        connection.arm()
+        try:
+            await _read(socket, connection, transport)
+        finally:
+            transport.finish()
+            await connection.closed()
+
+
+async def _read(socket: GuardedWebSocket, connection: Connection, transport: WebSocketTransport) -> None:
+    """Feed the connection until its peer closes, breaks the protocol or is gone."""
+    receive, handle_frame = socket.receive, connection.handle_frame
+    while True:
+        message = await receive()
+        if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+            await handle_frame(message.data)
+        elif message.type is WSMsgType.CLOSE:
+            code = message.data or WSCloseCode.OK
+            transport.say_goodbye(Disconnect(1002, "bad close code") if code in RESERVED_CLOSE_CODES else _echo(code))
+            return
+        else:
+            return
+
+
+def _echo(code: int) -> Disconnect:
+    return Disconnect(code, "")

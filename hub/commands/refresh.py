@@ -1,0 +1,79 @@
+"""refresh and sub_refresh: a new token before the old one's time is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.errors import Disconnected, ReplyError
+from hub.joining import ttl_s
+from hub.protocol import codes
+from hub.protocol.messages import RefreshResult, Reply, SubRefreshResult
+from hub.tokens.claims import TokenExpired, TokenInvalid
+
+if TYPE_CHECKING:
+    from hub.connection import Connection
+    from hub.protocol.messages import RefreshRequest, SubRefreshRequest
+    from hub.subscriptions import Subscription
+    from hub.tokens.claims import ConnectClaims
+
+
+async def handle_refresh(connection: Connection, command_id: int, request: RefreshRequest) -> None:
+    """Extend the connection's right to be here."""
+    hub = connection.hub
+    if not request.token or connection.is_server_refreshed:
+        raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
+    try:
+        claims = await hub.tokens.verify_connect(request.token, ignore_expiry=hub.config.client.insecure)
+    except TokenExpired as exc:
+        raise Disconnected(codes.CONNECTION_EXPIRED) from exc
+    except TokenInvalid as exc:
+        raise Disconnected(codes.INVALID_TOKEN) from exc
+    _check_same_client(connection, claims)
+    connection.expire_at_s = 0.0 if hub.config.client.insecure else claims.expire_at_s
+    connection.info = claims.info
+    connection.meta = claims.meta
+    result = RefreshResult(client=connection.client_id, version=hub.config.version)
+    if connection.expire_at_s:
+        result.expires, result.ttl = True, ttl_s(hub, connection.expire_at_s)
+    connection.reply(Reply(id=command_id, refresh=result))
+
+
+def _check_same_client(connection: Connection, claims: ConnectClaims) -> None:
+    if claims.user != connection.user:
+        raise Disconnected(codes.INVALID_TOKEN)
+    for channel in claims.subs:
+        subscription = connection.subscriptions.get(channel)
+        if subscription is None or not subscription.is_server_side:
+            # The token names subscriptions that this connection did not begin with: it has to connect anew.
+            raise Disconnected(codes.INSUFFICIENT_STATE)
+
+
+async def handle_sub_refresh(connection: Connection, command_id: int, request: SubRefreshRequest) -> None:
+    """Extend one subscription."""
+    if not request.channel:
+        raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
+    subscription = connection.subscriptions.get(request.channel)
+    if subscription is None:
+        raise ReplyError(codes.PERMISSION_DENIED)
+    if not request.token:
+        raise ReplyError(codes.BAD_REQUEST)
+    await _extend(connection, subscription, request.token)
+    result = SubRefreshResult()
+    if subscription.expire_at_s:
+        result.expires, result.ttl = True, ttl_s(connection.hub, subscription.expire_at_s)
+    connection.reply(Reply(id=command_id, sub_refresh=result))
+
+
+async def _extend(connection: Connection, subscription: Subscription, token: str) -> None:
+    hub = connection.hub
+    is_insecure = hub.config.client.insecure
+    try:
+        claims = await hub.subscription_tokens.verify_subscribe(token, ignore_expiry=is_insecure)
+    except TokenExpired as exc:
+        raise ReplyError(codes.EXPIRED) from exc
+    except TokenInvalid as exc:
+        raise Disconnected(codes.INVALID_TOKEN) from exc
+    if claims.channel != subscription.channel.name or claims.user != connection.user:
+        raise Disconnected(codes.INVALID_TOKEN)
+    subscription.expire_at_s = 0.0 if is_insecure else claims.expire_at_s
+    subscription.info = claims.info

@@ -1,0 +1,313 @@
+"""One client: its commands come in, its replies and pushes go out, its deadlines are kept.
+
+The transport's handler feeds `handle_frame` with one transport message at a time and calls `closed` when the transport
+has ended. All work of a connection that waits runs in that handler; nothing here starts a task.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from hub.commands import handler_of
+from hub.deadlines import NEVER
+from hub.errors import Disconnected, EngineUnavailable, ReplyError
+from hub.outbox import Outbox, Sink
+from hub.protocol import codes
+from hub.protocol.codec import BadFrame, Codec
+from hub.protocol.messages import UNSET, ClientInfo, Error, OptionalRaw, Reply
+from hub.rate_limit import Bucket
+from hub.tokens.claims import KeysUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hub.hub import Hub
+    from hub.protocol.codes import Disconnect, ErrorCode
+    from hub.protocol.messages import Command
+    from hub.subscriptions import Subscription
+
+logger = logging.getLogger(__name__)
+
+
+class Transport(Sink, Protocol):
+    """One live transport, as its connection sees it. Nothing here waits."""
+
+    @property
+    def name(self) -> str:
+        """`websocket`, `sse`, ...: what logs and backends call it."""
+
+    def close(self, disconnect: Disconnect) -> None:
+        """Say goodbye with this code, after everything written before."""
+
+    def abort(self) -> None:
+        """Free the socket now, whatever is still unsent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """What the transport knows of a client before it speaks."""
+
+    user: str | None = None
+    """The user a trusted proxy has authenticated (`client.user_id_http_header`)."""
+    remote_address: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class State(enum.Enum):
+    NEW = enum.auto()
+    REFUSED = enum.auto()  # its connect was answered with an error; it may only leave
+    CONNECTED = enum.auto()
+    CLOSING = enum.auto()  # told to go; the transport has yet to end
+    CLOSED = enum.auto()
+
+
+CLOSING_DEADLINE_S = 5.0
+"""How long a peer may take for its side of the closing handshake; a stalled one never does (reliability.md, A1)."""
+
+SLOW_CLOSING_DEADLINE_S = 1.0
+
+NO_HANDSHAKE = Handshake()
+
+
+class Connection:
+    """One client of the hub.
+
+    Attributes:
+        client_id: what the protocol calls `client`, a fresh UUID.
+        user: "" until connect succeeds, and for anonymous users after.
+        expire_at_s: wall-clock second at which its right to be connected ends; 0 is never.
+    """
+
+    __slots__ = (
+        "bucket",
+        "client_id",
+        "close_reason",
+        "codec",
+        "deadline_slot",
+        "departing",
+        "expire_at_s",
+        "handshake",
+        "hub",
+        "info",
+        "is_pong_owed",
+        "is_server_refreshed",
+        "meta",
+        "next_ping_at_s",
+        "next_presence_at_s",
+        "opened_at_s",
+        "outbox",
+        "refused_commands",
+        "state",
+        "subscriptions",
+        "timeout_at_s",
+        "transport",
+        "user",
+    )
+
+    def __init__(self, hub: Hub, transport: Transport, codec: Codec, handshake: Handshake = NO_HANDSHAKE) -> None:
+        self.hub = hub
+        self.transport = transport
+        self.codec = codec
+        self.handshake = handshake
+        self.client_id = str(uuid.uuid4())
+        self.user = ""
+        self.info: OptionalRaw = UNSET
+        self.meta: Mapping[str, object] | None = None
+        self.state = State.NEW
+        self.close_reason: Disconnect | None = None
+        self.outbox = Outbox(transport, hub.config.client.queue_max_size_bytes, self)
+        self.subscriptions: dict[str, Subscription] = {}
+        self.departing: dict[str, object] | None = None
+        self.bucket = Bucket(hub.command_rate) if hub.command_rate is not None else None
+        self.refused_commands = 0
+        self.is_pong_owed = False
+        self.is_server_refreshed = False
+        self.expire_at_s = 0.0
+        self.deadline_slot = 0
+        self.opened_at_s = hub.clock.monotonic_s()
+        self.next_ping_at_s = NEVER
+        self.next_presence_at_s = NEVER
+        self.timeout_at_s = self.opened_at_s + hub.config.client.stale_close_delay_s
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    async def handle_frame(self, frame: bytes) -> None:
+        """Handle one transport message: its commands in order, each to its end before the next.
+
+        Raises nothing but CancelledError: whatever the input, the client gets the protocol's answer.
+        """
+        if self.state is State.CLOSING or self.state is State.CLOSED:
+            return
+        try:
+            commands = self.codec.decode_commands(frame)
+        except BadFrame:
+            self.hub.counters.bad_frames += 1
+            self.close(codes.BAD_REQUEST_DISCONNECT)
+            return
+        for command in commands:
+            if self.state is State.CLOSING or self.state is State.CLOSED:
+                return
+            await self._handle(command)
+
+    async def _handle(self, command: Command) -> None:
+        self.hub.counters.commands += 1
+        try:
+            handler, request = handler_of(command)
+            if handler is None:
+                self._take_pong(command)
+                return
+            self._admit(command)
+            await handler(self, command.id, request)
+        except ReplyError as failure:
+            self.refuse(command.id, failure.error)
+        except Disconnected as failure:
+            self.close(failure.disconnect)
+        except (EngineUnavailable, KeysUnavailable):
+            self.refuse(command.id, codes.INTERNAL)
+        except Exception:  # noqa: BLE001  # the outermost frame of a client's command: our fault must not end its peers
+            self.hub.counters.handler_failures += 1
+            logger.exception("command_failed", extra={"client": self.client_id})
+            self.refuse(command.id, codes.INTERNAL)
+
+    def _admit(self, command: Command) -> None:
+        """Whether the command may come now: connect first and once, an id on everything but `send`, within the rate."""
+        is_connect = command.connect is not UNSET
+        is_in_turn = self.state is State.NEW if is_connect else self.state is State.CONNECTED
+        if not is_in_turn or (not command.id and command.send is UNSET):
+            raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
+        bucket = self.bucket
+        if bucket is None or bucket.take(self.hub.clock.monotonic_s()):
+            self.refused_commands = 0
+            return
+        self.refused_commands += 1
+        if self.refused_commands > self.hub.config.client.command_rate_burst:
+            raise Disconnected(codes.TOO_MANY_REQUESTS_DISCONNECT)
+        raise ReplyError(codes.TOO_MANY_REQUESTS)
+
+    def _take_pong(self, command: Command) -> None:
+        # A command with an id and no method we know, and a pong nobody asked for, are the same offence.
+        if command.id or not self.is_pong_owed:
+            raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
+        self.is_pong_owed = False
+        self.timeout_at_s = NEVER
+        self.arm()
+
+    def establish(self, user: str, *, info: OptionalRaw, expire_at_s: float, meta: Mapping[str, object] | None) -> None:
+        """Connect has succeeded: from here on the client is known, pinged and bound by its expiry."""
+        hub = self.hub
+        client = hub.config.client
+        self.user, self.info, self.expire_at_s, self.meta = user, info, expire_at_s, meta
+        now_s = hub.clock.monotonic_s()
+        self.timeout_at_s = NEVER
+        if client.ping_interval_s:
+            # Spread over half an interval, or a reconnect storm would come back as a storm of pings.
+            self.next_ping_at_s = now_s + client.ping_interval_s * hub.jitter(0.5, 1.0)
+        self.next_presence_at_s = now_s + client.presence_update_interval_s * hub.jitter(0.9, 1.0)
+        self.state = State.CONNECTED
+        hub.registry.add(self)
+        self.arm()
+
+    # --- out --------------------------------------------------------------------------------------------------------
+
+    def reply(self, reply: Reply) -> None:
+        """Send a reply or push at the end of this tick, after everything sent before."""
+        self.hub.fan_out.send(self.outbox, self.codec.encode_reply(reply))
+
+    def refuse(self, command_id: int, error: ErrorCode) -> None:
+        """Answer a command with an error. A command without id has no answer."""
+        self.hub.counters.reply_errors[error.code] += 1
+        if self.state is State.NEW:
+            self.state = State.REFUSED
+        if command_id:
+            self.reply(Reply(id=command_id, error=Error(error.code, error.message, error.temporary)))
+
+    def close(self, disconnect: Disconnect) -> None:
+        """End the connection: what is pending is written, then the goodbye; the transport is freed by a deadline.
+
+        Idempotent; the first reason stands.
+        """
+        if self.state is State.CLOSING or self.state is State.CLOSED:
+            return
+        self.state = State.CLOSING
+        self.close_reason = disconnect
+        hub = self.hub
+        hub.counters.disconnects[disconnect.code] += 1
+        if disconnect is not codes.SLOW:
+            hub.fan_out.flush_all(self.outbox)
+        self.outbox.close()
+        hub.release_audiences(self)
+        self.transport.close(disconnect)
+        self.next_ping_at_s = self.next_presence_at_s = NEVER
+        grace_s = SLOW_CLOSING_DEADLINE_S if disconnect is codes.SLOW else CLOSING_DEADLINE_S
+        self.timeout_at_s = hub.clock.monotonic_s() + grace_s
+        self.arm()
+
+    async def closed(self) -> None:
+        """The transport has ended: give up everything the connection held, presence included, before returning."""
+        if self.state is State.CLOSED:
+            return
+        if self.close_reason is None:
+            self.close_reason = codes.CONNECTION_CLOSED
+        self.state = State.CLOSED
+        self.outbox.close()
+        self.hub.deadlines.set(self, NEVER)
+        await self.hub.forget(self)
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Tell the wheel when this connection next has something to do."""
+        self.hub.deadlines.set(self, min(self.timeout_at_s, self.next_ping_at_s, self.next_presence_at_s))
+
+    def on_deadline(self, now_s: float) -> None:
+        """Do what is due (monotonic seconds), then arm again."""
+        if now_s >= self.timeout_at_s:
+            self._time_out(now_s)
+        if self.state is State.CONNECTED:
+            self._tick(now_s)
+        if self.state is not State.CLOSED:
+            self.arm()
+
+    def _time_out(self, now_s: float) -> None:
+        self.timeout_at_s = NEVER
+        if self.state is State.CLOSING:
+            self.transport.abort()
+        elif self.state is State.CONNECTED:
+            if self.is_pong_owed:
+                self.close(codes.NO_PONG)
+        else:
+            self.close(codes.STALE)
+
+    def _tick(self, now_s: float) -> None:
+        client = self.hub.config.client
+        if now_s >= self.next_ping_at_s:
+            self.next_ping_at_s = now_s + client.ping_interval_s
+            self.is_pong_owed = True
+            self.timeout_at_s = now_s + client.pong_timeout_s
+            self.hub.fan_out.send(self.outbox, self.codec.ping)
+        if now_s >= self.next_presence_at_s:
+            self.next_presence_at_s = now_s + client.presence_update_interval_s
+            self._expire_subscriptions()
+            self.hub.presence.renew_soon(self)
+        if self._is_expired():
+            self.close(codes.CONNECTION_EXPIRED)
+
+    def _is_expired(self) -> bool:
+        if not self.expire_at_s:
+            return False
+        return self.hub.clock.now_s() > self.expire_at_s + self.hub.config.client.expired_close_delay_s
+
+    def _expire_subscriptions(self) -> None:
+        limit_s = self.hub.clock.now_s() - self.hub.config.client.expired_sub_close_delay_s
+        for subscription in list(self.subscriptions.values()):
+            if subscription.expire_at_s and subscription.expire_at_s < limit_s:
+                self.hub.expire(subscription)
+
+    # --- who --------------------------------------------------------------------------------------------------------
+
+    def client_info(self, chan_info: OptionalRaw = UNSET) -> ClientInfo:
+        return ClientInfo(user=self.user, client=self.client_id, conn_info=self.info, chan_info=chan_info)

@@ -1,0 +1,213 @@
+"""What a backend does to a user's connections: subscribe, unsubscribe, disconnect, refresh, on every node.
+
+Each operation is a message. It is applied on the node that was asked before that node answers, then handed to the
+engine, which hands it to all other nodes; they apply it in the order in which it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, Raw, Struct
+
+from hub.errors import Disconnected, EngineUnavailable, ReplyError
+from hub.joining import Grant, Wish, announce_join, begin_join, go_live, settle_join, ttl_s
+from hub.protocol import codes
+from hub.protocol.codes import Disconnect
+from hub.protocol.messages import Message, Push, Refresh, Reply, StreamPosition, Subscribe, UnsetType
+from hub.recovery import RecoverFrom
+from hub.tokens.claims import Override
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import Any
+
+    from hub.connection import Connection
+    from hub.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000
+"""Control messages of other nodes that may wait; beyond, the oldest are dropped and counted."""
+
+
+class UserTarget(Struct, omit_defaults=True, kw_only=True):
+    """Which connections: all of a user, or one client of it."""
+
+    user: str = ""
+    client: str = ""
+
+
+class SubscribeUser(UserTarget, tag="subscribe", kw_only=True):
+    channel: str
+    info: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+    expire_at_s: float = 0.0
+    recover_since: StreamPosition | UnsetType = UNSET
+    override: dict[str, bool] | UnsetType = UNSET
+
+
+class UnsubscribeUser(UserTarget, tag="unsubscribe", kw_only=True):
+    channel: str = ""
+    """"" ends all subscriptions."""
+
+
+class DisconnectUser(UserTarget, tag="disconnect", kw_only=True):
+    code: int = codes.FORCE_DISCONNECT.code
+    reason: str = codes.FORCE_DISCONNECT.reason
+    whitelist: list[str] = []
+    """Client ids that stay."""
+
+
+class RefreshUser(UserTarget, tag="refresh", kw_only=True):
+    expired: bool = False
+    expire_at_s: float = 0.0
+    info: Raw | UnsetType = UNSET
+
+
+class MessageUser(UserTarget, tag="message", kw_only=True):
+    """An asynchronous message outside channels."""
+
+    data: Raw
+
+
+Operation = SubscribeUser | UnsubscribeUser | DisconnectUser | RefreshUser | MessageUser
+
+
+class Envelope(Struct):
+    """An operation and the node that has applied it already."""
+
+    node: str
+    operation: Operation
+
+
+class Control:
+    """Applies operations to this node's connections and passes them on."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._waiting: deque[Operation] = deque(maxlen=MAX_WAITING)
+        self._wake = asyncio.Event()
+        self._decoder = msgspec.json.Decoder(Envelope)
+        self.dropped = 0
+
+    async def perform(self, operation: Operation) -> None:
+        """Apply here, then everywhere else. A user without connections is no failure.
+
+        Raises:
+            ReplyError, EngineUnavailable: what it did on this node stands; repeating it is harmless.
+        """
+        await self._apply(operation)
+        await self._hub.engine.control(msgspec.json.encode(Envelope(self._hub.uid, operation)))
+
+    def receive(self, message: bytes) -> None:
+        """Queue another node's operation; our own come back and are passed over."""
+        try:
+            envelope = self._decoder.decode(message)
+        except msgspec.MsgspecError:
+            logger.warning("control_message_unreadable")
+            return
+        if envelope.node == self._hub.uid:
+            return
+        if len(self._waiting) == MAX_WAITING:
+            self.dropped += 1
+        self._waiting.append(envelope.operation)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Apply the operations of other nodes in order; the supervisor's task."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                try:
+                    await self._apply(self._waiting.popleft())
+                except (ReplyError, EngineUnavailable) as exc:
+                    logger.warning("control_operation_failed", extra={"error": str(exc)})
+
+    async def _apply(self, operation: Operation) -> None:
+        work = _WORK[type(operation)]
+        for connection in self._hub.registry.of_user(operation.user, client=operation.client):
+            await work(connection, operation)
+
+
+async def _subscribe(connection: Connection, operation: SubscribeUser) -> None:
+    hub, channel = connection.hub, operation.channel
+    if channel in connection.subscriptions:
+        return
+    since = operation.recover_since
+    wish = Wish(recover=None if since is UNSET else RecoverFrom(since.offset, since.epoch))
+    override = Override() if operation.override is UNSET else Override(**operation.override)
+    grant = Grant(
+        info=operation.info, data=operation.data, expire_at_s=operation.expire_at_s, override=override
+    )
+    try:
+        joining = await begin_join(
+            connection, channel, hub.channels.options(channel), wish=wish, grant=grant, is_server_side=True
+        )
+    except Disconnected as failure:
+        connection.close(failure.disconnect)
+        return
+    try:
+        result = settle_join(joining)
+    except Disconnected as failure:
+        connection.close(failure.disconnect)
+        return
+    push = Subscribe(
+        recoverable=result.recoverable,
+        epoch=result.epoch,
+        offset=result.offset,
+        positioned=result.positioned,
+        data=result.data,
+    )
+    connection.reply(Reply(push=Push(channel=channel, subscribe=push)))
+    if result.publications is not UNSET:
+        for publication in result.publications:
+            connection.reply(Reply(push=Push(channel=channel, pub=publication)))
+    go_live(joining)
+    await announce_join(joining.subscription)
+
+
+async def _unsubscribe(connection: Connection, operation: UnsubscribeUser) -> None:
+    names = [operation.channel] if operation.channel else list(connection.subscriptions)
+    for name in names:
+        subscription = connection.subscriptions.get(name)
+        if subscription is not None:
+            connection.hub.push_unsubscribe(subscription, codes.SERVER_UNSUBSCRIBE)
+            await connection.hub.depart(subscription)
+
+
+async def _disconnect(connection: Connection, operation: DisconnectUser) -> None:
+    if connection.client_id not in operation.whitelist:
+        connection.close(Disconnect(operation.code, operation.reason))
+
+
+async def _refresh(connection: Connection, operation: RefreshUser) -> None:
+    if operation.expired:
+        connection.close(codes.CONNECTION_EXPIRED)
+        return
+    hub = connection.hub
+    connection.expire_at_s = operation.expire_at_s
+    if operation.info is not UNSET:
+        connection.info = operation.info
+    refresh = Refresh()
+    if operation.expire_at_s:
+        refresh.expires, refresh.ttl = True, ttl_s(hub, operation.expire_at_s)
+    connection.reply(Reply(push=Push(refresh=refresh)))
+
+
+async def _message(connection: Connection, operation: MessageUser) -> None:
+    connection.reply(Reply(push=Push(message=Message(operation.data))))
+
+
+_WORK: dict[type, Callable[[Connection, Any], Awaitable[None]]] = {
+    SubscribeUser: _subscribe,
+    UnsubscribeUser: _unsubscribe,
+    DisconnectUser: _disconnect,
+    RefreshUser: _refresh,
+    MessageUser: _message,
+}

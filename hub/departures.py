@@ -1,0 +1,87 @@
+"""What must be given up after a subscription has ended: its presence, its leave, the node's interest in the channel.
+
+A client's own unsubscribe waits for that. When the server ends a subscription (expiry, insufficient state) nobody
+waits, so the rest is queued for one task. Bound: at most one entry per subscription that existed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hub.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from hub.connection import Connection
+    from hub.hub import Hub
+    from hub.subscriptions import Subscription
+
+logger = logging.getLogger(__name__)
+
+
+class Departures:
+    """Ended subscriptions whose traces are still to be removed, oldest first."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._queue: deque[tuple[Subscription, asyncio.Future[None]]] = deque()
+        self._wake = asyncio.Event()
+        self.failures = 0
+
+    @property
+    def num_waiting(self) -> int:
+        return len(self._queue)
+
+    def add(self, subscription: Subscription) -> None:
+        """Queue the rest of a departure; a new subscription of this client to the channel waits for it."""
+        connection = subscription.connection
+        done = asyncio.get_running_loop().create_future()
+        if connection.departing is None:
+            connection.departing = {}
+        connection.departing[subscription.channel.name] = done
+        self._queue.append((subscription, done))
+        self._wake.set()
+
+    async def settled(self, connection: Connection, channel: str) -> None:
+        """Wait until an earlier subscription of this client to the channel is gone for good."""
+        done = None if connection.departing is None else connection.departing.get(channel)
+        if done is not None:
+            await asyncio.shield(done)
+
+    async def finish(self, subscription: Subscription) -> None:
+        """Remove the traces now. A trace that the engine does not let go of ends by its lease."""
+        try:
+            await self._remove(subscription)
+        except EngineUnavailable:
+            self.failures += 1
+            logger.warning("departure_unfinished", extra={"client": subscription.connection.client_id})
+
+    async def run(self) -> None:
+        """Finish queued departures; the supervisor's task."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                subscription, done = self._queue.popleft()
+                try:
+                    await self.finish(subscription)
+                finally:
+                    self._settle(subscription, done)
+                await asyncio.sleep(0)
+
+    def _settle(self, subscription: Subscription, done: asyncio.Future[None]) -> None:
+        departing = subscription.connection.departing
+        if departing is not None and departing.get(subscription.channel.name) is done:
+            del departing[subscription.channel.name]
+        if not done.done():
+            done.set_result(None)
+
+    async def _remove(self, subscription: Subscription) -> None:
+        hub, channel, connection = self._hub, subscription.channel, subscription.connection
+        if subscription.has_presence:
+            await hub.engine.remove_presence(channel.name, connection.client_id, connection.user)
+        if subscription.is_announced:
+            await hub.engine.publish_leave(channel.name, subscription.client_info())
+        await hub.detach(channel)

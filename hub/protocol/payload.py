@@ -1,0 +1,75 @@
+"""The one check that raw JSON from outside passes before it is handed to other people's clients.
+
+Payloads are never decoded and encoded again, so what one client sends reaches the parsers of all others. Three things
+would break them: a newline (it separates messages in a frame), bytes that are not UTF-8 (a browser closes a text
+frame with 1007), and deep nesting (Python's and some mobile parsers recurse).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hub.errors import ReplyError
+from hub.protocol.codes import BAD_REQUEST
+
+MAX_DEPTH = 64
+"""Deepest nesting of a payload. CPython's json module, used by centrifuge-python, fails near 1,000."""
+
+_VALIDATOR = msgspec.json.Decoder(msgspec.Raw)
+
+
+def clean_payload(data: bytes) -> msgspec.Raw:
+    """Check a payload that is already known to be one JSON value; return it in a form that is safe to pass on.
+
+    Raises:
+        ReplyError: 107, when it is not UTF-8 or nested deeper than MAX_DEPTH.
+    """
+    if not data.isascii():
+        _require_utf8(data)
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+        raise ReplyError(BAD_REQUEST)
+    if b"\n" in data or b"\r" in data:
+        data = msgspec.json.format(data, indent=-1)
+    return msgspec.Raw(data)
+
+
+def parse_payload(data: bytes) -> msgspec.Raw:
+    """Check bytes of unknown origin: one JSON value, then as clean_payload.
+
+    Raises:
+        ReplyError: 107.
+    """
+    try:
+        _VALIDATOR.decode(data)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise ReplyError(BAD_REQUEST) from exc
+    return clean_payload(data)
+
+
+def _require_utf8(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as exc:
+        raise ReplyError(BAD_REQUEST) from exc
+
+
+def _depth(data: bytes) -> int:
+    """Deepest nesting of one valid JSON value; brackets inside strings do not count."""
+    deepest = depth = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest

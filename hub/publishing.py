@@ -1,0 +1,89 @@
+"""How a publication enters: checked, given its channel's options, handed to the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from hub.engine import PublishOptions, PublishOutcome
+from hub.errors import ReplyError
+from hub.protocol.codes import BAD_REQUEST
+from hub.protocol.messages import Publication, UnsetType
+from hub.protocol.payload import clean_payload
+
+if TYPE_CHECKING:
+    from hub.config import ChannelOptions
+    from hub.hub import Hub
+    from hub.protocol.messages import ClientInfo
+
+
+class Publishing:
+    """The only way into the engine for publications, whoever publishes."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        # Keyed by identity: the options live as long as the configuration, and hashing their 25 fields per
+        # publication would cost more than the publication.
+        self._plain: dict[int, PublishOptions] = {}
+
+    async def publish(
+        self,
+        channel: str,
+        data: bytes,
+        *,
+        info: ClientInfo | UnsetType = UNSET,
+        tags: dict[str, str] | UnsetType = UNSET,
+        skip_history: bool = False,
+        idempotency_key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
+    ) -> PublishOutcome:
+        """Publish one JSON value to a channel; when it returns, the publication is stored and on its way.
+
+        Args:
+            data: one valid JSON value (decoders have seen to that).
+            skip_history: live only; no offset.
+
+        Raises:
+            ReplyError: 102 unknown namespace; 107 bad channel name or data the namespace refuses.
+            EngineUnavailable: no answer in time; repeat with the same idempotency key.
+        """
+        hub = self._hub
+        options = hub.channels.options(channel)
+        raw = clean_payload(data)
+        if options.publication_data_format == "json_object" and data.lstrip()[:1] != b"{":
+            raise ReplyError(BAD_REQUEST)
+        if skip_history or idempotency_key or version:
+            how = self._options(options, skip_history, idempotency_key, version, version_epoch)
+        else:
+            how = self._plain.get(id(options)) or self._remember(options)
+        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags), how)
+        if outcome.is_suppressed:
+            hub.counters.publications_suppressed += 1
+        else:
+            hub.counters.publications += 1
+        return outcome
+
+    def _remember(self, options: ChannelOptions) -> PublishOptions:
+        plain = self._plain[id(options)] = self._options(options)
+        return plain
+
+    def _options(
+        self,
+        options: ChannelOptions,
+        skip_history: bool = False,  # noqa: FBT001, FBT002  # private, always passed on as it came
+        idempotency_key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
+    ) -> PublishOptions:
+        keeps_history = options.has_history and not skip_history
+        return PublishOptions(
+            history_size=options.history_size if keeps_history else 0,
+            history_ttl_s=options.history_ttl_s if keeps_history else 0,
+            history_meta_ttl_s=self._hub.channels.history_meta_ttl_s(options),
+            idempotency_key=idempotency_key,
+            idempotency_ttl_s=self._hub.config.idempotent_result_ttl_s,
+            version=version,
+            version_epoch=version_epoch,
+        )

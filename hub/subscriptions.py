@@ -1,0 +1,211 @@
+"""Which subscriptions a channel has on this node, and how far each has been served. Pure.
+
+A subscription is `joining` while its history is read (its gate holds live publications back), `live` once it is in
+the channel's audience, `left` when it is over. All live positioned subscriptions of a channel have been served up to
+the channel's position, so continuity is checked once per publication, not once per subscriber.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from hub.fan_out import Audience
+from hub.protocol.messages import UNSET, OptionalRaw, StreamPosition
+from hub.recovery import Gate
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+    from hub.config import ChannelOptions
+    from hub.connection import Connection
+    from hub.fan_out import FanOut
+    from hub.protocol.codec import Codec
+    from hub.protocol.messages import ClientInfo, Publication
+
+
+class Phase(enum.Enum):
+    JOINING = enum.auto()
+    CATCHING_UP = enum.auto()  # answered; the node has yet to see the publications that its history already held
+    LIVE = enum.auto()
+    LEFT = enum.auto()
+
+
+class Subscription:
+    """One client's subscription to one channel."""
+
+    __slots__ = (
+        "channel",
+        "connection",
+        "emits_join_leave",
+        "expire_at_s",
+        "gate",
+        "has_presence",
+        "info",
+        "is_announced",
+        "is_positioned",
+        "is_recoverable",
+        "is_server_side",
+        "phase",
+        "sees_join_leave",
+        "served_offset",
+    )
+
+    def __init__(self, connection: Connection, channel: LiveChannel, *, is_server_side: bool) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.is_server_side = is_server_side
+        self.phase = Phase.JOINING
+        self.gate: Gate | None = None
+        self.info: OptionalRaw = UNSET
+        self.expire_at_s = 0.0
+        self.served_offset = 0
+        self.is_announced = False
+        self.is_positioned = False
+        self.is_recoverable = False
+        self.has_presence = False
+        self.emits_join_leave = False
+        self.sees_join_leave = False
+
+    def client_info(self) -> ClientInfo:
+        return self.connection.client_info(self.info)
+
+
+class Continuity(enum.Enum):
+    """How a publication relates to what the node has seen of its channel."""
+
+    NEXT = enum.auto()
+    SEEN = enum.auto()
+    BROKEN = enum.auto()
+
+
+class LiveChannel:
+    """A channel somebody on this node is subscribed to."""
+
+    __slots__ = (
+        "audiences",
+        "is_attached",
+        "joining",
+        "lock",
+        "name",
+        "options",
+        "position",
+        "position_checked_at_s",
+        "published_at_s",
+        "watchers",
+    )
+
+    def __init__(self, name: str, options: ChannelOptions) -> None:
+        self.name = name
+        self.options = options
+        self.audiences: dict[Codec, Audience] = {}
+        self.joining: dict[Subscription, None] = {}
+        self.watchers: dict[Subscription, None] | None = None  # those who see joins and leaves
+        self.position: StreamPosition | None = None
+        self.is_attached = False
+        self.lock: asyncio.Lock | None = None  # owned by Hub.attach
+        self.published_at_s = 0.0
+        self.position_checked_at_s = 0.0
+
+    @property
+    def num_clients(self) -> int:
+        return sum(len(audience.members) for audience in self.audiences.values()) + len(self.joining)
+
+    def live_subscriptions(self) -> Iterator[Subscription]:
+        for audience in self.audiences.values():
+            yield from audience.members.values()  # type: ignore[misc]  # values are Subscriptions, see enter()
+
+    def positioned(self) -> list[Subscription]:
+        """Answered subscriptions whose clients were promised continuity. (Those still joining have their gates.)"""
+        catching_up = [s for s in self.joining if s.phase is Phase.CATCHING_UP]
+        return [s for s in self.live_subscriptions() if s.is_positioned] + catching_up
+
+    def has_positioned(self) -> bool:
+        return any(s.is_positioned for s in self.live_subscriptions()) or bool(self.joining)
+
+    def track(self, position: StreamPosition) -> Continuity:
+        """Advance the channel's position; say how the publication at `position` continues it."""
+        known = self.position
+        if known is not None and known.epoch == position.epoch:
+            if position.offset <= known.offset:
+                return Continuity.SEEN
+            if position.offset == known.offset + 1:
+                self.position = position
+                return Continuity.NEXT
+        self.position = position
+        return Continuity.NEXT if known is None else Continuity.BROKEN
+
+    def reserve(self, subscription: Subscription) -> None:
+        """Count the subscription in; it gets nothing yet."""
+        self.joining[subscription] = None
+
+    def enter(self, subscription: Subscription, fan_out: FanOut) -> None:
+        """Make it live: from here on it gets what its audience gets."""
+        self.joining.pop(subscription, None)
+        subscription.gate = None
+        subscription.phase = Phase.LIVE
+        connection = subscription.connection
+        audience = self.audiences.get(connection.codec)
+        if audience is None:
+            audience = self.audiences[connection.codec] = Audience(connection.codec)
+        fan_out.release(audience)
+        audience.members[connection.outbox] = subscription
+        if subscription.sees_join_leave:
+            if self.watchers is None:
+                self.watchers = {}
+            self.watchers[subscription] = None
+
+    def leave(self, subscription: Subscription, fan_out: FanOut) -> None:
+        """Take it out; what was published before is still handed to it."""
+        self.joining.pop(subscription, None)
+        subscription.gate = None
+        subscription.phase = Phase.LEFT
+        if self.watchers is not None:
+            self.watchers.pop(subscription, None)
+        connection = subscription.connection
+        audience = self.audiences.get(connection.codec)
+        if audience is None or connection.outbox not in audience.members:
+            return
+        fan_out.release(audience)
+        del audience.members[connection.outbox]
+        if not audience.members:
+            del self.audiences[connection.codec]
+
+    def offer_to_joining(self, publication: Publication, position: StreamPosition | None, fan_out: FanOut) -> None:
+        """Let those who are not live yet see a publication that the audiences have been given."""
+        if not self.joining or position is None:
+            return
+        for subscription in list(self.joining):
+            if subscription.gate is not None:
+                subscription.gate.hold(publication, position.epoch)
+            elif subscription.phase is Phase.CATCHING_UP and position.offset >= subscription.served_offset:
+                self.enter(subscription, fan_out)
+
+
+class SubscriptionIndex:
+    """The channels of this node."""
+
+    def __init__(self) -> None:
+        self.channels: dict[str, LiveChannel] = {}
+
+    def open(self, name: str, options: ChannelOptions) -> LiveChannel:
+        channel = self.channels.get(name)
+        if channel is None:
+            channel = self.channels[name] = LiveChannel(name, options)
+        return channel
+
+    def get(self, name: str) -> LiveChannel | None:
+        return self.channels.get(name)
+
+    def drop_if_empty(self, channel: LiveChannel) -> bool:
+        """Forget a channel nobody is subscribed to; say whether it is empty."""
+        if channel.num_clients:
+            return False
+        if self.channels.get(channel.name) is channel:
+            del self.channels[channel.name]
+        return True
+
+    @property
+    def num_subscriptions(self) -> int:
+        return sum(channel.num_clients for channel in self.channels.values())

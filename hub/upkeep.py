@@ -1,0 +1,115 @@
+"""What a node does by itself, all the time: deadlines, congested sockets, continuity checks, its own lease."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
+
+from hub.deadlines import TICK_S
+from hub.engine import HistoryQuery
+from hub.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from hub.connection import Connection
+    from hub.hub import Hub
+    from hub.subscriptions import LiveChannel
+
+logger = logging.getLogger(__name__)
+
+DUE_PER_SLICE = 256
+"""Connections whose deadlines are handled before other work of the loop runs."""
+
+DRAIN_INTERVAL_S = 0.05
+"""How often congested sockets are looked at; a healthy one drains its 64 KiB well within."""
+
+ANNOUNCE_INTERVAL_S = 3.0
+
+POSITION_GRACE_S = 1.0
+"""How long a publication may be under way between the stream and this node before it counts as lost."""
+
+
+def upkeep_tasks(hub: Hub) -> list[tuple[str, Coroutine[object, object, None]]]:
+    return [
+        ("hub.deadlines", keep_deadlines(hub)),
+        ("hub.backpressure", drain_congested(hub)),
+        ("hub.positions", check_positions(hub)),
+        ("hub.announce", announce(hub)),
+    ]
+
+
+async def keep_deadlines(hub: Hub) -> None:
+    """Wake every connection whose deadline has come."""
+    while True:
+        await asyncio.sleep(TICK_S)
+        now_s = hub.clock.monotonic_s()
+        for count, item in enumerate(hub.deadlines.due(now_s), 1):
+            cast("Connection", item).on_deadline(now_s)
+            if count % DUE_PER_SLICE == 0:
+                await asyncio.sleep(0)
+
+
+async def drain_congested(hub: Hub) -> None:
+    """Give drained sockets their backlog; close those that stand still or hold too much."""
+    while True:
+        await asyncio.sleep(DRAIN_INTERVAL_S if hub.fan_out.congested else TICK_S)
+        if hub.fan_out.congested:
+            now_s = hub.clock.monotonic_s()
+            hub.close_stalled(hub.fan_out.drain_congested(now_s, hub.config.client.write_timeout_s))
+
+
+async def check_positions(hub: Hub) -> None:
+    """Compare the streams with what this node has seen of them, so that a lost announcement is noticed.
+
+    Within `channel_position_check_delay` plus POSITION_GRACE_S (invariant I5); one read per channel, not per client.
+    """
+    delay_s = hub.config.client.channel_position_check_delay_s
+    while True:
+        await asyncio.sleep(max(delay_s, TICK_S))
+        suspects = []
+        for channel in list(hub.index.channels.values()):
+            if channel.has_positioned() and await _is_behind(hub, channel):
+                suspects.append(channel)
+        if suspects:
+            await asyncio.sleep(POSITION_GRACE_S)
+            for channel in suspects:
+                await _confirm(hub, channel)
+
+
+async def _is_behind(hub: Hub, channel: LiveChannel) -> bool:
+    known = channel.position
+    if known is None:
+        return False
+    try:
+        top = (await hub.engine.history(channel.name, _position_query(hub, channel))).position
+    except EngineUnavailable:
+        return False
+    return channel.position is not None and (top.epoch != channel.position.epoch or top.offset > channel.position.offset)
+
+
+async def _confirm(hub: Hub, channel: LiveChannel) -> None:
+    """Still behind where the stream stood before the grace: the announcement is not coming."""
+    before = channel.position
+    try:
+        top = (await hub.engine.history(channel.name, _position_query(hub, channel))).position
+    except EngineUnavailable:
+        return
+    if before is not None and channel.position is before and top != before:
+        logger.warning("continuity_lost", extra={"channel_offset": before.offset, "stream_offset": top.offset})
+        hub.lose_continuity(channel, top)
+
+
+def _position_query(hub: Hub, channel: LiveChannel) -> HistoryQuery:
+    return HistoryQuery(meta_ttl_s=hub.channels.history_meta_ttl_s(channel.options))
+
+
+async def announce(hub: Hub) -> None:
+    """Keep this node's lease among the nodes."""
+    while True:
+        try:
+            await hub.engine.announce(hub.node_info())
+        except EngineUnavailable:
+            logger.warning("announce_failed")
+        await asyncio.sleep(ANNOUNCE_INTERVAL_S)

@@ -1,0 +1,6 @@
+"""What operators see: logs, and whether the node is well. Implements what others ask for; the core never calls it by name.
+
+Nouns
+    configure_logging   one JSON line (or one readable line) per event, secrets masked.
+    LoopLag             how late the event loop is: the node's own pulse.
+"""

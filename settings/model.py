@@ -1,0 +1,42 @@
+"""The root of the tree."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from settings.channel_model import ChannelSettings
+from settings.client_model import ClientSettings
+from settings.server_model import (
+    EngineSettings,
+    HealthSettings,
+    HttpApiSettings,
+    HttpServerSettings,
+    LogSettings,
+    NodeSettings,
+    RpcSettings,
+    ShutdownSettings,
+    WebsocketSettings,
+)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Immutable; secrets are masked in its repr and its dumps.
+
+    Made by settings.loading.load_settings, which hands over the sources; `Settings()` would read the environment the
+    way pydantic-settings does, without checking it.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    http_server: HttpServerSettings = Field(HttpServerSettings(), description="Where to listen.")
+    websocket: WebsocketSettings = Field(WebsocketSettings(), description="The client endpoint.")
+    client: ClientSettings = Field(ClientSettings(), description="Connections.")
+    channel: ChannelSettings = Field(ChannelSettings(), description="Channels.")
+    rpc: RpcSettings = Field(RpcSettings(), description="Calls of clients.")
+    http_api: HttpApiSettings = Field(HttpApiSettings(), description="The server API.")
+    health: HealthSettings = Field(HealthSettings(), description="Centrifugo's health endpoint.")
+    engine: EngineSettings = Field(EngineSettings(), description="Where channels live.")
+    node: NodeSettings = Field(NodeSettings(), description="This node.")
+    shutdown: ShutdownSettings = Field(ShutdownSettings(), description="How the process ends.")
+    log: LogSettings = Field(LogSettings(), description="What is written about it.")
