@@ -1,4 +1,7 @@
-"""What the edges can be told: frozen values that `settings` fills. Durations are seconds, sizes are bytes, 0 is "no limit"."""
+"""What the edges can be told: frozen values that `settings` fills.
+
+Durations are seconds, sizes are bytes, 0 is "no limit".
+"""
 
 from __future__ import annotations
 

@@ -70,9 +70,7 @@ class HealthChecks:
         return True
 
 
-def _answer(is_well: bool, detail: dict[str, object]) -> web.Response:  # noqa: FBT001  # the one thing it says
+def _answer(is_well: bool, detail: dict[str, object]) -> web.Response:  # the one thing it says
     body = msgspec.json.encode({"status": "ok" if is_well else "unavailable", **detail})
     headers = {"Cache-Control": "no-store"}
-    return web.Response(
-        body=body, status=200 if is_well else 503, content_type="application/json", headers=headers
-    )
+    return web.Response(body=body, status=200 if is_well else 503, content_type="application/json", headers=headers)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _MASK_BIT = 0x80
 _MASK_BYTES = 4
+_BASE_BYTES = 2  # opcode, mask bit and short length
+_LENGTH_IN_2_BYTES = 126  # this length and above announce a longer field behind the base
 
 
 class FrameParser(Protocol):
@@ -46,10 +48,13 @@ class MaskGuard:
         self._parser.feed_eof()
 
     def _is_one_small_frame(self, data: bytes) -> bool:
-        if self._skip or self._header or len(data) < 2:
+        if self._skip or self._header or len(data) < _BASE_BYTES:
             return False
         second = data[1]
-        return _MASK_BIT <= second < _MASK_BIT + 126 and len(data) == second - _MASK_BIT + 2 + _MASK_BYTES
+        return (
+            _MASK_BIT <= second < _MASK_BIT + _LENGTH_IN_2_BYTES
+            and len(data) == second - _MASK_BIT + _BASE_BYTES + _MASK_BYTES
+        )
 
     def _is_masked(self, data: bytes) -> bool:
         data = self._header + data if self._header else data
@@ -57,7 +62,7 @@ class MaskGuard:
         at = min(self._skip, len(data))
         self._skip -= at
         while at < len(data):
-            if at + 2 > len(data):
+            if at + _BASE_BYTES > len(data):
                 self._header = data[at:]
                 return True
             if not data[at + 1] & _MASK_BIT:
@@ -74,7 +79,8 @@ class MaskGuard:
 def _extent(data: bytes, at: int) -> tuple[int, int]:
     """Bytes of the header that begins at `at`, and of the payload behind it (0 while its length is not there)."""
     length = data[at + 1] & 0x7F
-    if length < 126:
-        return 2 + _MASK_BYTES, length
-    size = 2 if length == 126 else 8
-    return 2 + size + _MASK_BYTES, int.from_bytes(data[at + 2 : at + 2 + size], "big")
+    if length < _LENGTH_IN_2_BYTES:
+        return _BASE_BYTES + _MASK_BYTES, length
+    size = 2 if length == _LENGTH_IN_2_BYTES else 8
+    field = data[at + _BASE_BYTES : at + _BASE_BYTES + size]
+    return _BASE_BYTES + size + _MASK_BYTES, int.from_bytes(field, "big")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,15 +12,15 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Server": "syncline",
 }
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001  # signal
     """Runs when an answer's headers are about to be sent, whoever made it."""
-    if response.status == 101:
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
         return
     headers = response.headers
+    headers["Server"] = "syncline"  # aiohttp has put its own name and version there
     for name, value in HEADERS.items():
         if name not in headers:
             headers[name] = value

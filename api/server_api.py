@@ -1,7 +1,7 @@
-"""Centrifugo's HTTP API for backends: `POST /api/<method>`, `/api/batch`, and the legacy `/api` (docs/protocol.md section 7).
+"""Centrifugo's HTTP API for backends: `POST /api/<method>`, `/api/batch`, and the legacy `/api`.
 
 Answers are HTTP 200 with `result` or `error`, except in transport error mode; a wrong key is 401, an unreadable body
-400 with the reason in plain text.
+400 with the reason in plain text. Source: docs/protocol.md section 7.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ServerAPI:
         return handle
 
     def _has_key(self, request: web.Request) -> bool:
-        """The key, in constant time, from `X-API-Key` or `Authorization: apikey`; never from the URL, which logs keep."""
+        """Compare in constant time `X-API-Key` or `Authorization: apikey`; never the URL, which logs keep."""
         if self._config.is_insecure:
             return True
         if not self._key:

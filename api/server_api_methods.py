@@ -16,9 +16,10 @@ from api.process_usage import process_usage
 from hub.commands.rpc import RPCCall
 from hub.control import DisconnectUser, RefreshUser, SubscribeUser, UnsubscribeUser
 from hub.errors import ReplyError
+from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
 from hub.protocol.codes import ErrorCode
-from hub.protocol.payload import clean_payload, parse_payload
+from hub.publishing import How
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,7 +62,7 @@ async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
     if len(request.channels) > MAX_BROADCAST_CHANNELS:
         raise bad_request("channels", f"has more than {MAX_BROADCAST_CHANNELS} entries")
     data = _data(request)
-    responses = []
+    responses: list[dict[str, object]] = []
     for channel in request.channels:
         try:
             published = _published(await _publish(hub, channel, data, request))
@@ -78,10 +79,7 @@ async def _publish(
         channel,
         data,
         tags=request.tags or UNSET,
-        skip_history=request.skip_history,
-        idempotency_key=request.idempotency_key,
-        version=request.version,
-        version_epoch=request.version_epoch,
+        how=How(request.skip_history, request.idempotency_key, request.version, request.version_epoch),
     )
 
 
@@ -125,9 +123,7 @@ async def disconnect(hub: Hub, request: requests.DisconnectRequest) -> object:
     how = codes.FORCE_DISCONNECT if request.disconnect is UNSET else _disconnect(request.disconnect)
     _require_no_session(request.session)
     await hub.control.perform(
-        DisconnectUser(
-            user=user, client=request.client, code=how.code, reason=how.reason, whitelist=request.whitelist
-        )
+        DisconnectUser(user=user, client=request.client, code=how.code, reason=how.reason, whitelist=request.whitelist)
     )
     return EMPTY
 
@@ -251,7 +247,7 @@ def _user(user: str | UnsetType) -> str:
 def _disconnect(wanted: requests.DisconnectWith) -> codes.Disconnect:
     """A close code that may travel, with a reason that SDKs do not misread (trap 1)."""
     code = wanted.code or codes.FORCE_DISCONNECT.code
-    if not 3000 <= code <= 4999:
+    if code not in codes.CLOSE_CODES:
         raise bad_request("disconnect.code", "must be from 3000 to 4999")
     if len(wanted.reason.encode()) > codes.MAX_CLOSE_REASON_BYTES:
         raise bad_request("disconnect.reason", f"is longer than {codes.MAX_CLOSE_REASON_BYTES} bytes")

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-
-
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hub.protocol.messages import StreamPosition, UInt32, UInt64
-
 
 
 class PublishRequest(Struct, gc=False):

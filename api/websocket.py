@@ -85,7 +85,7 @@ class _GuardedRequest:
         guard: Any = MaskGuard(parser, self._socket.refuse_unmasked)
         self._protocol.set_parser(guard, data_received_cb)
 
-    def keep_alive(self, value: bool) -> None:  # noqa: FBT001  # aiohttp's signature
+    def keep_alive(self, value: bool) -> None:  # aiohttp's signature
         self._protocol.keep_alive(value)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _FIN_TEXT = 0x81
 _FIN_CLOSE = 0x88
+_LENGTH_IN_2_BYTES = 126
+_LENGTH_IN_8_BYTES = 127
 
 
 class TextFraming:
@@ -32,11 +34,11 @@ def close_frame(disconnect: Disconnect) -> bytes:
 
 
 def _header(first: int, length: int) -> bytes:
-    if length < 126:
+    if length < _LENGTH_IN_2_BYTES:
         return bytes((first, length))
     if length < 1 << 16:
-        return struct.pack("!BBH", first, 126, length)
-    return struct.pack("!BBQ", first, 127, length)
+        return struct.pack("!BBH", first, _LENGTH_IN_2_BYTES, length)
+    return struct.pack("!BBQ", first, _LENGTH_IN_8_BYTES, length)
 
 
 TEXT_FRAMING = TextFraming()

@@ -12,17 +12,20 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import UNSET
+
 from hub.commands import handler_of
 from hub.deadlines import NEVER
 from hub.errors import Disconnected, EngineUnavailable, ReplyError
 from hub.outbox import Outbox, Sink
 from hub.protocol import codes
 from hub.protocol.codec import BadFrame, Codec
-from hub.protocol.messages import UNSET, ClientInfo, Error, OptionalRaw, Reply
+from hub.protocol.messages import ClientInfo, Error, OptionalRaw, Reply
 from hub.rate_limit import Bucket
 from hub.tokens.claims import KeysUnavailable
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from hub.hub import Hub
@@ -121,7 +124,7 @@ class Connection:
         self.close_reason: Disconnect | None = None
         self.outbox = Outbox(transport, hub.config.client.queue_max_size_bytes, self)
         self.subscriptions: dict[str, Subscription] = {}
-        self.departing: dict[str, object] | None = None
+        self.departing: dict[str, asyncio.Future[None]] | None = None
         self.bucket = Bucket(hub.command_rate) if hub.command_rate is not None else None
         self.refused_commands = 0
         self.is_pong_owed = False
@@ -133,6 +136,10 @@ class Connection:
         self.next_presence_at_s = NEVER
         self.timeout_at_s = self.opened_at_s + hub.config.client.stale_close_delay_s
 
+    def is_over(self) -> bool:
+        """Whether it was told to go, or is gone."""
+        return self.state is State.CLOSING or self.state is State.CLOSED
+
     # --- in ---------------------------------------------------------------------------------------------------------
 
     async def handle_frame(self, frame: bytes) -> None:
@@ -140,7 +147,7 @@ class Connection:
 
         Raises nothing but CancelledError: whatever the input, the client gets the protocol's answer.
         """
-        if self.state is State.CLOSING or self.state is State.CLOSED:
+        if self.is_over():
             return
         try:
             commands = self.codec.decode_commands(frame)
@@ -149,7 +156,7 @@ class Connection:
             self.close(codes.BAD_REQUEST_DISCONNECT)
             return
         for command in commands:
-            if self.state is State.CLOSING or self.state is State.CLOSED:
+            if self.is_over():
                 return
             await self._handle(command)
 
@@ -168,7 +175,7 @@ class Connection:
             self.close(failure.disconnect)
         except (EngineUnavailable, KeysUnavailable):
             self.refuse(command.id, codes.INTERNAL)
-        except Exception:  # noqa: BLE001  # the outermost frame of a client's command: our fault must not end its peers
+        except Exception:  # the outermost frame of a client's command: our fault must not end its peers
             self.hub.counters.handler_failures += 1
             logger.exception("command_failed", extra={"client": self.client_id})
             self.refuse(command.id, codes.INTERNAL)
@@ -230,7 +237,7 @@ class Connection:
 
         Idempotent; the first reason stands.
         """
-        if self.state is State.CLOSING or self.state is State.CLOSED:
+        if self.is_over():
             return
         self.state = State.CLOSING
         self.close_reason = disconnect
@@ -266,13 +273,13 @@ class Connection:
     def on_deadline(self, now_s: float) -> None:
         """Do what is due (monotonic seconds), then arm again."""
         if now_s >= self.timeout_at_s:
-            self._time_out(now_s)
+            self._time_out()
         if self.state is State.CONNECTED:
             self._tick(now_s)
         if self.state is not State.CLOSED:
             self.arm()
 
-    def _time_out(self, now_s: float) -> None:
+    def _time_out(self) -> None:
         self.timeout_at_s = NEVER
         if self.state is State.CLOSING:
             self.transport.abort()

@@ -12,13 +12,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hub.errors import Disconnected, EngineUnavailable, ReplyError
 from hub.joining import Grant, Wish, announce_join, begin_join, go_live, settle_join, ttl_s
 from hub.protocol import codes
 from hub.protocol.codes import Disconnect
-from hub.protocol.messages import Message, Push, Refresh, Reply, StreamPosition, Subscribe, UnsetType
+from hub.protocol.messages import Message, Push, Refresh, Reply, StreamPosition, Subscribe
 from hub.recovery import RecoverFrom
 from hub.tokens.claims import Override
 
@@ -142,9 +142,7 @@ async def _subscribe(connection: Connection, operation: SubscribeUser) -> None:
     since = operation.recover_since
     wish = Wish(recover=None if since is UNSET else RecoverFrom(since.offset, since.epoch))
     override = Override() if operation.override is UNSET else Override(**operation.override)
-    grant = Grant(
-        info=operation.info, data=operation.data, expire_at_s=operation.expire_at_s, override=override
-    )
+    grant = Grant(info=operation.info, data=operation.data, expire_at_s=operation.expire_at_s, override=override)
     try:
         joining = await begin_join(
             connection, channel, hub.channels.options(channel), wish=wish, grant=grant, is_server_side=True

@@ -140,7 +140,7 @@ class Engine(Protocol):
     async def presence_stats(self, channel: str) -> PresenceStats: ...
 
     async def subscribe(self, channel: str) -> None:
-        """Hand this channel's publications to the listener. When it returns, no later publication is missed silently."""
+        """Hand this channel's publications to the listener; once it returns, none is missed silently."""
 
     async def unsubscribe(self, channel: str) -> None: ...
 

@@ -37,4 +37,4 @@ class Disconnected(HubError):
 
 
 class EngineUnavailable(HubError):
-    """The engine gave no answer within its deadline; whether a write took effect is unknown. Retry with the same key."""
+    """The engine gave no answer in time; whether a write took effect is unknown. Retry with the same key."""

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from hub.subscriptions import LiveChannel, Subscription
     from hub.tokens.jwks import Fetch
 
+
 class Hub:
     """One node.
 
@@ -173,14 +174,12 @@ class Hub:
 
     async def detach(self, channel: LiveChannel) -> None:
         """Give up the node's interest when nobody here is subscribed any more."""
-        if channel.num_clients or not channel.is_attached:
-            self.index.drop_if_empty(channel)
-            return
-        async with _lock(channel):
-            if channel.is_attached and not channel.num_clients:
-                await self.engine.unsubscribe(channel.name)
-                channel.is_attached = False
-                channel.position = None
+        if _is_idle(channel):
+            async with _lock(channel):
+                if _is_idle(channel):  # nobody came while this waited
+                    await self.engine.unsubscribe(channel.name)
+                    channel.is_attached = False
+                    channel.position = None
         self.index.drop_if_empty(channel)
 
     def _part(self, subscription: Subscription) -> bool:
@@ -294,7 +293,11 @@ class Hub:
     @staticmethod
     def jitter(low: float, high: float) -> float:
         """Spreads what would otherwise happen to all connections at once; nothing secret depends on it."""
-        return random.uniform(low, high)  # noqa: S311  # not for secrets
+        return random.uniform(low, high)  # not for secrets
+
+
+def _is_idle(channel: LiveChannel) -> bool:
+    return channel.is_attached and not channel.num_clients
 
 
 def _lock(channel: LiveChannel) -> asyncio.Lock:

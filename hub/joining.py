@@ -216,7 +216,7 @@ def _grant(subscription: Subscription, options: ChannelOptions, wish: Wish, gran
         subscription.gate = Gate()
 
 
-def _overridden(override: bool | None, option: bool) -> bool:  # noqa: FBT001  # a pair of values, not a switch
+def _overridden(override: bool | None, option: bool) -> bool:  # a pair of values, not a switch
     return option if override is None else override
 
 

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from hub.engine import PublishOptions, PublishOutcome
 from hub.errors import ReplyError
+from hub.payload import clean_payload
 from hub.protocol.codes import BAD_REQUEST
-from hub.protocol.messages import Publication, UnsetType
-from hub.protocol.payload import clean_payload
+from hub.protocol.messages import Publication
 
 if TYPE_CHECKING:
     from hub.config import ChannelOptions
     from hub.hub import Hub
     from hub.protocol.messages import ClientInfo
+
+
+class How(NamedTuple):
+    """What a publisher may ask for beyond its channel's options.
+
+    Attributes:
+        skip_history: live only: the publication is not kept and has no offset.
+        idempotency_key, version, version_epoch: see hub.engine.PublishOptions.
+    """
+
+    skip_history: bool = False
+    idempotency_key: str = ""
+    version: int = 0
+    version_epoch: str = ""
+
+
+PLAINLY = How()
 
 
 class Publishing:
@@ -34,16 +51,12 @@ class Publishing:
         *,
         info: ClientInfo | UnsetType = UNSET,
         tags: dict[str, str] | UnsetType = UNSET,
-        skip_history: bool = False,
-        idempotency_key: str = "",
-        version: int = 0,
-        version_epoch: str = "",
+        how: How = PLAINLY,
     ) -> PublishOutcome:
         """Publish one JSON value to a channel; when it returns, the publication is stored and on its way.
 
         Args:
             data: one valid JSON value (decoders have seen to that).
-            skip_history: live only; no offset.
 
         Raises:
             ReplyError: 102 unknown namespace; 107 bad channel name or data the namespace refuses.
@@ -54,11 +67,11 @@ class Publishing:
         raw = clean_payload(data)
         if options.publication_data_format == "json_object" and data.lstrip()[:1] != b"{":
             raise ReplyError(BAD_REQUEST)
-        if skip_history or idempotency_key or version:
-            how = self._options(options, skip_history, idempotency_key, version, version_epoch)
+        if how is PLAINLY or how == PLAINLY:
+            engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
-            how = self._plain.get(id(options)) or self._remember(options)
-        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags), how)
+            engine_options = self._options(options, how)
+        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags), engine_options)
         if outcome.is_suppressed:
             hub.counters.publications_suppressed += 1
         else:
@@ -66,24 +79,17 @@ class Publishing:
         return outcome
 
     def _remember(self, options: ChannelOptions) -> PublishOptions:
-        plain = self._plain[id(options)] = self._options(options)
+        plain = self._plain[id(options)] = self._options(options, PLAINLY)
         return plain
 
-    def _options(
-        self,
-        options: ChannelOptions,
-        skip_history: bool = False,  # noqa: FBT001, FBT002  # private, always passed on as it came
-        idempotency_key: str = "",
-        version: int = 0,
-        version_epoch: str = "",
-    ) -> PublishOptions:
-        keeps_history = options.has_history and not skip_history
+    def _options(self, options: ChannelOptions, how: How) -> PublishOptions:
+        keeps_history = options.has_history and not how.skip_history
         return PublishOptions(
             history_size=options.history_size if keeps_history else 0,
             history_ttl_s=options.history_ttl_s if keeps_history else 0,
             history_meta_ttl_s=self._hub.channels.history_meta_ttl_s(options),
-            idempotency_key=idempotency_key,
+            idempotency_key=how.idempotency_key,
             idempotency_ttl_s=self._hub.config.idempotent_result_ttl_s,
-            version=version,
-            version_epoch=version_epoch,
+            version=how.version,
+            version_epoch=how.version_epoch,
         )

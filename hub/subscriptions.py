@@ -10,8 +10,10 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from hub.fan_out import Audience
-from hub.protocol.messages import UNSET, OptionalRaw, StreamPosition
+from hub.protocol.messages import OptionalRaw, StreamPosition
 from hub.recovery import Gate
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ class TaskEnded(RuntimeError):
 class Supervisor:
     """Runs tasks that live as long as the node.
 
-    `async with Supervisor() as supervisor:` cancels them at the end and waits for them. `wait_failure` completes when
+    `async with Supervisor() as supervisor:` cancels them at the end and waits for them. `run_until` returns early when
     one of them ends by itself, whether it raised or returned: a deaf node must not stay up (style.md, fault W1).
     """
 
@@ -49,10 +49,15 @@ class Supervisor:
     def task_names(self) -> list[str]:
         return [task.get_name() for task in self._tasks]
 
-    async def wait_failure(self) -> BaseException:
-        """The first unexpected end of a task."""
+    async def run_until(self, stop: asyncio.Event) -> BaseException | None:
+        """Wait for `stop`, or for the first task that ends by itself; return that failure."""
         assert self._failure is not None, "enter the supervisor first"
-        return await asyncio.shield(self._failure)
+        stopping = asyncio.create_task(stop.wait(), name="supervisor.stop")
+        try:
+            await asyncio.wait((stopping, self._failure), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        return self._failure.result() if self._failure.done() else None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task not in self._tasks:

@@ -79,14 +79,13 @@ async def check_positions(hub: Hub) -> None:
 
 
 async def _is_behind(hub: Hub, channel: LiveChannel) -> bool:
-    known = channel.position
-    if known is None:
-        return False
     try:
         top = (await hub.engine.history(channel.name, _position_query(hub, channel))).position
     except EngineUnavailable:
         return False
-    return channel.position is not None and (top.epoch != channel.position.epoch or top.offset > channel.position.offset)
+    return channel.position is not None and (
+        top.epoch != channel.position.epoch or top.offset > channel.position.offset
+    )
 
 
 async def _confirm(hub: Hub, channel: LiveChannel) -> None:

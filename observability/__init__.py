@@ -1,4 +1,4 @@
-"""What operators see: logs, and whether the node is well. Implements what others ask for; the core never calls it by name.
+"""What operators see: logs, and whether the node is well. The core never calls it by name.
 
 Nouns
     configure_logging   one JSON line (or one readable line) per event, secrets masked.

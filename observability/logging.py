@@ -33,7 +33,7 @@ def mask_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure_logging(level: str = "info", style: Literal["json", "text"] = "json") -> None:
+def configure_logging(level: str = "info", style: Literal["json", "console"] = "json") -> None:
     """Route all logging of this process to standard error. Called once, by main."""
     before: list[Processor] = [
         structlog.stdlib.add_log_level,

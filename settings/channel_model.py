@@ -31,9 +31,9 @@ class ChannelOptionSettings(Section):
         False, description="Send the latest publication on a first subscribe too. Needs recovery mode cache."
     )
     history_size: Count = Field(0, description="Publications kept; 0 keeps none. Comes together with history_ttl.")
-    history_ttl: Duration = Field(0, description="How long after the last publication they are kept, in whole seconds.")
+    history_ttl: Duration = Field(0.0, description="How long they outlive the last publication, in whole seconds.")
     history_meta_ttl: Duration = Field(
-        0, description="How long offset and epoch outlive the last use; 0s takes channel.history_meta_ttl."
+        0.0, description="How long offset and epoch outlive the last use; 0s takes channel.history_meta_ttl."
     )
     allow_subscribe_for_client: bool = Field(False, description="Let authenticated clients subscribe without a token.")
     allow_subscribe_for_anonymous: bool = Field(False, description="The same for clients without a user.")

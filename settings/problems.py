@@ -24,9 +24,9 @@ class Problem:
     source: str = ""
 
     def __str__(self) -> str:
-        subject = f"{self.key}: " if self.key else ""
-        origin = f" ({self.source})" if self.source else ""
-        return f"{subject}{self.message}{origin}"
+        if not self.key:
+            return f"{self.source}: {self.message}"
+        return f"{self.key}: {self.message}" + (f" ({self.source})" if self.source else "")
 
 
 class SettingsError(Exception):

@@ -112,9 +112,7 @@ async def _join_all(connection: Connection, request: ConnectRequest, admitted: _
     for channel, subscription in admitted.subscriptions.items():
         position = wanted.get(channel)
         recover = RecoverFrom(position.offset, position.epoch) if position is not None and position.recover else None
-        grant = Grant(
-            info=subscription.info, data=subscription.data, override=subscription.override or Override()
-        )
+        grant = Grant(info=subscription.info, data=subscription.data, override=subscription.override or Override())
         joinings.append(
             await begin_join(
                 connection,

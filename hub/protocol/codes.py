@@ -11,6 +11,11 @@ from typing import Final, NamedTuple
 # RFC 6455 section 5.5: a control frame carries at most 125 bytes, two of them the code.
 MAX_CLOSE_REASON_BYTES: Final = 123
 
+TERMINAL_CODES: Final = range(3500, 4000)
+TERMINAL_APPLICATION_CODES: Final = range(4500, 5000)
+CLOSE_CODES: Final = range(3000, 5000)
+"""What a server of this protocol may close with (RFC 6455 section 7.4.2 leaves these to us)."""
+
 
 class ErrorCode(NamedTuple):
     """The error of a reply. `temporary` tells the SDK that the same command may succeed later."""
@@ -33,7 +38,7 @@ class Disconnect(NamedTuple):
     @property
     def is_terminal(self) -> bool:
         """Whether SDKs give up instead of reconnecting."""
-        return 3500 <= self.code <= 3999 or 4500 <= self.code <= 4999
+        return self.code in TERMINAL_CODES or self.code in TERMINAL_APPLICATION_CODES
 
 
 class Unsubscribed(NamedTuple):

@@ -2,7 +2,7 @@
 
 Zero values are left out on the wire, `null` is never written. A method's result key is always written, even when the
 result is empty, because every SDK reads it without a default. Raw JSON values (`data`, `info`) pass through as bytes:
-they are checked once at entry (`hub.protocol.payload`) and never decoded again.
+they are checked once at entry (`hub.payload`) and never decoded again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UInt64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # msgspec bounds are int64; J
 OptionalRaw = Raw | UnsetType
 
 FLAG_REJECT_UNRECOVERED = 2
-"""Subscribe flag: answer error 112 instead of `recovered: false`. Bit 1 (channel compaction) is sent by every SDK and ignored."""
+"""Subscribe flag: answer error 112 instead of `recovered: false`. Bit 1, which every SDK sends, is ignored."""
 
 
 class StreamPosition(Struct, omit_defaults=True, gc=False, frozen=True):

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from hub.errors import ReplyError
+from hub.payload import parse_payload
 from hub.protocol.messages import OptionalRaw
-from hub.protocol.payload import parse_payload
 from hub.tokens.claims import ConnectClaims, Override, SubscribeClaims, TokenInvalid, TokenSubscription
 from hub.tokens.compact import parse_object
 
@@ -97,12 +97,14 @@ def parse_claim_set(
     """Read a payload; the user's id is returned beside it because its claim has a configurable name.
 
     Raises:
-        TokenInvalid: not a JSON object, a name occurs twice, or a claim has the wrong type.
+        TokenInvalid: not a JSON object, nested deeper than a payload may be, a name occurs twice, or a claim has the
+            wrong type.
     """
+    _checked(payload)
     parsed = parse_object(payload)
     try:
         claim_set = decoder.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as exc:
+    except msgspec.DecodeError as exc:
         raise TokenInvalid(f"claims: {exc}") from None
     user = claim_set.sub if user_id_claim == "sub" else _custom_user(parsed.get(user_id_claim, ""))
     return user, claim_set
@@ -184,4 +186,4 @@ def _checked(data: bytes) -> Raw:
     try:
         return parse_payload(data)
     except ReplyError:
-        raise TokenInvalid("info or data is not a JSON payload") from None
+        raise TokenInvalid("claims, info or data are not a JSON payload") from None

@@ -51,7 +51,7 @@ def server_api_has_a_key(settings: Settings) -> Iterator[Finding]:
         return
     message = (
         "must be set, or nobody could call the server API. "
-        "`syncline genconfig` makes one; http_api.disabled does without the API; --dev makes keys for development"
+        "`syncline genconfig` makes one, --dev makes keys for development, http_api.disabled does without the API"
     )
     yield Finding("http_api.key", message, ("http_api.disabled", "http_api.insecure"))
 

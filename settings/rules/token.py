@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
-from jwt.exceptions import PyJWTError
-
+from hub.config import TokenConfig
+from hub.tokens.keys import ConfiguredKeys, KeyUnusable
 from settings.rules.channel import regex_complaint
 from settings.rules.finding import Finding
 
@@ -54,10 +53,10 @@ def has_key(token: TokenSettings) -> bool:
     ))  # fmt: skip
 
 
-def public_keys_parse(settings: Settings) -> Iterator[Finding]:
+def keys_are_usable(settings: Settings) -> Iterator[Finding]:
     for key, token in _blocks(settings):
-        for name, algorithm in _ALGORITHMS.items():
-            complaint = _key_complaint(getattr(token, name), algorithm)
+        for name, config in _single_keys(token):
+            complaint = _key_complaint(config)
             if complaint:
                 yield Finding(f"{key}.{name}", complaint)
 
@@ -104,6 +103,8 @@ def jwks_document_is_reachable(settings: Settings) -> Iterator[Finding]:
             continue
         if url is None:
             yield Finding(endpoint_key, "must be an https:// or http:// URL")
+        elif "{{" in token.jwks_public_endpoint:
+            yield Finding(endpoint_key, "must be one URL: placeholders for claims are not supported")
         elif url[0] == "http" and url[1] not in LOOPBACK_HOSTS:
             message = "is fetched without TLS: whoever is on the way could hand out keys"
             yield Finding(endpoint_key, message, is_warning=True)
@@ -117,9 +118,9 @@ def connections_can_be_authenticated(settings: Settings) -> Iterator[Finding]:
     if has_key(settings.client.token):
         return
     message = (
-        "must be set, or another key of client.token, or nobody could connect. "
-        "`syncline genconfig` makes one; client.allow_anonymous_connect_without_token does without users; "
-        "--dev makes keys for development"
+        f"must be set, or another key of client.token ({', '.join(_KEY_NAMES[1:])}), or nobody could connect. "
+        "`syncline genconfig` makes one, --dev makes keys for development, "
+        "client.allow_anonymous_connect_without_token does without users"
     )
     switches = [f"client.{name}" for name in _TOKENLESS]
     keys = [f"client.token.{name}" for name in _KEY_NAMES]
@@ -136,15 +137,24 @@ def subscription_tokens_can_be_verified(settings: Settings) -> Iterator[Finding]
         yield Finding(f"{key}.enabled", message, is_warning=True)
 
 
-def _key_complaint(pem: str, algorithm: RSAAlgorithm | ECAlgorithm | OKPAlgorithm) -> str:
-    if not pem:
-        return ""
-    if "PRIVATE KEY" in pem:
+def _single_keys(token: TokenSettings) -> Iterator[tuple[str, TokenConfig]]:
+    """Each key that is set, alone in a configuration, so that the verifier itself can judge it."""
+    for name in ("hmac_secret_key", "hmac_previous_secret_key"):
+        secret = getattr(token, name).get_secret_value()
+        if secret:
+            yield name, TokenConfig(hmac_secrets=((secret, 0),))
+    yield "rsa_public_key", TokenConfig(rsa_public_key=token.rsa_public_key)
+    yield "ecdsa_public_key", TokenConfig(ecdsa_public_key=token.ecdsa_public_key)
+    yield "eddsa_public_key", TokenConfig(eddsa_public_key=token.eddsa_public_key)
+
+
+def _key_complaint(config: TokenConfig) -> str:
+    if any("PRIVATE KEY" in pem for pem in (config.rsa_public_key, config.ecdsa_public_key, config.eddsa_public_key)):
         return "holds a private key; only the public one belongs here"
     try:
-        algorithm.prepare_key(pem)
-    except (PyJWTError, ValueError, TypeError):
-        return "is not a PEM public key of that kind"
+        ConfiguredKeys(config)
+    except KeyUnusable as exc:
+        return "is unusable: " + str(exc).partition(": ")[2]
     return ""
 
 
@@ -157,14 +167,8 @@ def _parsed_url(text: str) -> tuple[str, str] | None:
     return (url.scheme, url.hostname) if url.scheme in ("https", "http") and url.hostname else None
 
 
-_ALGORITHMS: Final[dict[str, RSAAlgorithm | ECAlgorithm | OKPAlgorithm]] = {
-    "rsa_public_key": RSAAlgorithm(RSAAlgorithm.SHA256),
-    "ecdsa_public_key": ECAlgorithm(ECAlgorithm.SHA256),
-    "eddsa_public_key": OKPAlgorithm(),
-}
-
 RULES: Final[tuple[Rule, ...]] = (
-    public_keys_parse,
+    keys_are_usable,
     hmac_keys_are_long,
     rotation_is_complete,
     claims_can_be_checked,

@@ -6,7 +6,7 @@ An engine joins the suite with one entry in SPECIMENS.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.clock import FakeClock
 from tests.support.recording_listener import RecordingListener
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from hub.engine import Engine
 
@@ -32,7 +32,7 @@ class Specimen(NamedTuple):
     """
 
     engine: Engine
-    advance: Callable[[float], Awaitable[None]]
+    advance: Callable[[float], Coroutine[Any, Any, None]]
 
 
 OpenSpecimen = AbstractAsyncContextManager[Specimen]
@@ -87,5 +87,5 @@ def engine(specimen: Specimen) -> Engine:
 
 
 @pytest.fixture
-def advance(specimen: Specimen) -> Callable[[float], Awaitable[None]]:
+def advance(specimen: Specimen) -> Callable[[float], Coroutine[Any, Any, None]]:
     return specimen.advance

@@ -1,4 +1,6 @@
-"""What every engine promises (hub/engine.py), history apart: that is test_engine_history_contract.py. Nothing here may know which engine it talks to.
+"""What every engine promises (hub/engine.py). Nothing here may know which engine it talks to.
+
+History has a file of its own, test_engine_history_contract.py.
 
 TTLs are whole seconds, and what must still be there is looked at a second before its time: some engines really wait.
 """
@@ -15,7 +17,7 @@ from msgspec import Raw
 from hub.engine import NodeInfo, PresenceStats, PublishOptions, PublishOutcome
 from hub.protocol.messages import ClientInfo, StreamPosition
 from tests.contract.conftest import NODE_LEASE_S
-from tests.support.engine_calls import (
+from tests.contract.engine_calls import (
     ALL,
     LOGGED,
     TOP,
@@ -30,7 +32,7 @@ from tests.support.engine_calls import (
 
 if TYPE_CHECKING:
     from hub.engine import Engine
-    from tests.support.engine_calls import Advance
+    from tests.contract.engine_calls import Advance
     from tests.support.recording_listener import RecordingListener
 
 ANN = ClientInfo(user="ann", client="client-1")

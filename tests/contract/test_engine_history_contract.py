@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw
 
 from hub.engine import HistoryQuery
 from hub.protocol.messages import ClientInfo, Publication, StreamPosition
-from tests.support.engine_calls import (
+from tests.contract.engine_calls import (
     ALL,
     LOGGED,
     UNLOGGED,
@@ -27,7 +27,7 @@ from tests.support.engine_calls import (
 
 if TYPE_CHECKING:
     from hub.engine import Engine
-    from tests.support.engine_calls import Advance
+    from tests.contract.engine_calls import Advance
     from tests.support.recording_listener import RecordingListener
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hub.engine import PublishOutcome
 from hub.engines.memory.outcomes import Outcome, OutcomeCache
 from hub.engines.memory.presence import Lease, Presence
+from hub.engines.memory.snapshot import FORMAT, OutcomeImage, Snapshot, decode_snapshot, encode_snapshot
 from hub.engines.memory.streams import Streams
 
 if TYPE_CHECKING:
@@ -140,6 +141,30 @@ class MemoryEngine:
         steps = self._streams.sweep(now_s, budget)
         steps += self._outcomes.sweep(now_s, budget - steps)
         return steps + self._presence.sweep(now_s, budget - steps)
+
+    def dump(self) -> bytes:
+        """Streams and idempotency keys, for `load` in the next run of this node."""
+        now_s = self._clock.monotonic_s()
+        outcomes = [
+            OutcomeImage(*outcome.key, outcome.position, outcome.expires_at_s - now_s)
+            for outcome in self._outcomes.outcomes()
+        ]
+        return encode_snapshot(Snapshot(FORMAT, self._clock.now_s(), self._streams.images(now_s), outcomes))
+
+    def load(self, data: bytes) -> int:
+        """Take over what an earlier run dumped, before anything else is done with the engine. Return the streams.
+
+        Raises:
+            SnapshotUnreadable: nothing was taken over.
+        """
+        snapshot = decode_snapshot(data)
+        now_s = self._clock.monotonic_s()
+        elapsed_s = max(0.0, self._clock.now_s() - snapshot.saved_at_s)
+        self._streams.restore(snapshot.streams, now_s, elapsed_s)
+        for image in snapshot.outcomes:
+            expires_at_s = now_s + image.expires_in_s - elapsed_s
+            self._outcomes.add(Outcome((image.channel, image.key), image.position, expires_at_s), now_s)
+        return len(snapshot.streams)
 
     def holdings(self) -> Holdings:
         """Counts for gauges, and for tests that look for leaks."""

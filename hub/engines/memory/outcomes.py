@@ -49,6 +49,10 @@ class OutcomeCache:
             self.evictions += self._oldest_first[0].expires_at_s > now_s
             self._forget_oldest()
 
+    def outcomes(self) -> list[Outcome]:
+        """Oldest first."""
+        return list(self._oldest_first)
+
     def sweep(self, now_s: float, budget: int) -> int:
         """Free at most `budget` expired outcomes. Return how many."""
         steps = 0

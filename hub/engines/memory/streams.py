@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hub.engine import History, PublishOutcome
 from hub.engines.memory.deadlines import Deadlines
+from hub.engines.memory.snapshot import StreamImage
 from hub.protocol.messages import StreamPosition
 
 if TYPE_CHECKING:
@@ -49,6 +50,30 @@ class Stream:
         self._publications = _NOTHING
         self._version = 0
         self._version_epoch = ""
+
+    @classmethod
+    def from_image(cls, image: StreamImage, now_s: float, elapsed_s: float) -> Stream:
+        """The stream as it was, `elapsed_s` of its TTLs later."""
+        stream = cls()
+        stream.epoch, stream.top_offset = image.epoch, image.top_offset
+        stream.clear_at_s = now_s + image.clear_in_s - elapsed_s
+        stream.forget_at_s = now_s + image.forget_in_s - elapsed_s
+        stream._version, stream._version_epoch = image.version, image.version_epoch
+        if image.publications:
+            stream._publications = deque(image.publications)
+        return stream
+
+    def image(self, channel: str, now_s: float) -> StreamImage:
+        return StreamImage(
+            channel=channel,
+            epoch=self.epoch,
+            top_offset=self.top_offset,
+            clear_in_s=self.clear_at_s - now_s,
+            forget_in_s=self.forget_at_s - now_s,
+            version=self._version,
+            version_epoch=self._version_epoch,
+            publications=list(self._publications),
+        )
 
     def __len__(self) -> int:
         return len(self._publications)
@@ -172,6 +197,16 @@ class Streams:
         stream = self._streams.get(channel)
         if stream is not None:
             stream.clear()
+
+    def images(self, now_s: float) -> list[StreamImage]:
+        return [stream.image(channel, now_s) for channel, stream in self._streams.items()]
+
+    def restore(self, images: list[StreamImage], now_s: float, elapsed_s: float) -> None:
+        """Take over the streams of an earlier run."""
+        for image in images:
+            stream = self._streams[image.channel] = Stream.from_image(image, now_s, elapsed_s)
+            self._to_clear.watch(image.channel, stream.clear_at_s)
+            self._to_forget.watch(image.channel, stream.forget_at_s)
 
     def sweep(self, now_s: float, budget: int) -> int:
         """Free what has expired until that took `budget` steps, a stream or a publication each. Return the steps."""

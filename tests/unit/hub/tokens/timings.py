@@ -1,6 +1,6 @@
-"""What verifying a token costs, beside PyJWT: `python -m tests.unit.hub.tokens.timings`. Prints ratios; asserts nothing.
+"""What verifying a token costs, beside PyJWT: `python -m tests.unit.hub.tokens.timings` prints the ratios.
 
-Not collected by pytest. The figures in comments of `hub.tokens` come from here.
+Not collected by pytest; asserts nothing. The figures in comments of `hub.tokens` come from here.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from hub.protocol.codes import BAD_REQUEST
 MAX_DEPTH = 64
 """Deepest nesting of a payload. CPython's json module, used by centrifuge-python, fails near 1,000."""
 
+_BACKSLASH, _QUOTE = b'\\"'
+
 _VALIDATOR = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -61,11 +63,11 @@ def _depth(data: bytes) -> int:
         if in_string:
             if escaped:
                 escaped = False
-            elif byte == 0x5C:
+            elif byte == _BACKSLASH:
                 escaped = True
-            elif byte == 0x22:
+            elif byte == _QUOTE:
                 in_string = False
-        elif byte == 0x22:
+        elif byte == _QUOTE:
             in_string = True
         elif byte in b"[{":
             depth += 1

@@ -1,0 +1,8 @@
+"""Compares Syncline with the floor under it and with its peers, in one run. `bench/README.md` has the method.
+
+- `load`: the generator, a process of its own on core 1;
+- `subjects`: what is measured, each started on core 0: Syncline, a server given by address, `floors`, `peers`;
+- `scenarios`: what is measured about them;
+- `process_tree`: CPU time and memory of a server; `pinned`: processes bound to a core;
+- `results`: measurements over the runs; `gates`: the bounds they are held to; `report`: the tables.
+"""

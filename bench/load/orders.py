@@ -1,0 +1,116 @@
+"""What the orchestrator asks of the generator, and what it gets back: one JSON object per line, each way."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bench.load.closed_loop import LoopReport
+from bench.load.fan_out import FanOutReport
+from bench.load.stall import StallReport
+from bench.load.target import Target
+
+
+class Open(msgspec.Struct, tag="open", frozen=True):
+    """Open and keep `count` joined connections.
+
+    With `with_tokens`, each has its own user's token, the same in every order of that count.
+    """
+
+    target: Target
+    channel: str
+    count: int
+    with_tokens: bool = False
+
+
+class Gather(msgspec.Struct, tag="gather", frozen=True):
+    """Make the kept connections a swarm and open a publisher for it."""
+
+    target: Target
+    channel: str
+
+
+class FanOut(msgspec.Struct, tag="fan_out", frozen=True):
+    seconds: float
+    burst: int
+    message_bytes: int
+
+
+class Flood(msgspec.Struct, tag="flood", frozen=True):
+    """So many bursts, watching the memory of process `server_pid`."""
+
+    server_pid: int
+    bursts: int
+    burst: int
+    message_bytes: int
+
+
+class Stall(msgspec.Struct, tag="stall", frozen=True):
+    """The same with one more subscriber that does not read, until the server has let go of it."""
+
+    target: Target
+    channel: str
+    server_pid: int
+    give_up_after_s: float
+    burst: int
+    message_bytes: int
+
+
+class Publishes(msgspec.Struct, tag="publishes", frozen=True):
+    target: Target
+    channel: str
+    connections: int
+    per_request: int
+    seconds: float
+    message_bytes: int
+
+
+class Commands(msgspec.Struct, tag="commands", frozen=True):
+    """On the kept connections."""
+
+    target: Target
+    channel: str
+    per_frame: int
+    seconds: float
+    message_bytes: int
+
+
+class Close(msgspec.Struct, tag="close", frozen=True):
+    """Close whatever is kept."""
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    connections: int
+    elapsed_s: float
+    generator_busy: float  # share of one core
+
+
+class FannedOut(msgspec.Struct, tag="fanned_out", frozen=True):
+    phase: FanOutReport
+
+
+class Flooded(msgspec.Struct, tag="flooded", frozen=True):
+    phase: FanOutReport
+    rss_growth_bytes: int
+
+
+class Stalled(msgspec.Struct, tag="stalled", frozen=True):
+    phase: FanOutReport
+    stall: StallReport
+
+
+class Looped(msgspec.Struct, tag="looped", frozen=True):
+    phase: LoopReport
+
+
+class Done(msgspec.Struct, tag="done", frozen=True):
+    pass
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The phase is void. `reason` is what the server did instead."""
+
+    reason: str
+
+
+Order = Open | Gather | FanOut | Flood | Stall | Publishes | Commands | Close
+Answer = Opened | FannedOut | Flooded | Stalled | Looped | Done | Failed

@@ -1,0 +1,13 @@
+"""What is measured about a running subject: each module yields the values of one run on one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bench.results import Value
+from bench.scenarios import commands, connects, fan_out, http_publish, idle_memory, slow_client
+from bench.scenarios.stage import Stage
+
+SCENARIOS: dict[str, Callable[[Stage], Iterator[Value]]] = {
+    module.NAME: module.measure for module in (fan_out, idle_memory, connects, http_publish, commands, slow_client)
+}

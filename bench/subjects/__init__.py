@@ -1,0 +1,1 @@
+"""What is measured: `subject` is the shape, `centrifuge`, `floors` and `peers` are the subjects."""

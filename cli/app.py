@@ -1,0 +1,46 @@
+"""The application: every command by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import typer
+
+from cli.checkconfig import checkconfig
+from cli.checktoken import checktoken
+from cli.configuration import ServeOptions
+from cli.doctor import doctor
+from cli.genconfig import genconfig
+from cli.healthcheck import healthcheck
+from cli.serve import serve_command
+from cli.tokens import gensubtoken, gentoken
+from cli.version import version
+
+COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
+    "genconfig": genconfig,
+    "checkconfig": checkconfig,
+    "gentoken": gentoken,
+    "gensubtoken": gensubtoken,
+    "checktoken": checktoken,
+    "doctor": doctor,
+    "healthcheck": healthcheck,
+    "version": version,
+}
+
+
+def build_app(serve: Callable[[ServeOptions], int]) -> typer.Typer:
+    """The whole command line.
+
+    Args:
+        serve: runs a server until it is told to end, and returns the exit code. SettingsError is told to the operator.
+    """
+    app = typer.Typer(
+        help="Realtime session and event hub: Centrifuge clients, Centrifugo's server API.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,  # its tracebacks show local variables, and some of those are secrets
+    )
+    app.command("serve")(serve_command(serve))
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    return app

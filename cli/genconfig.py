@@ -1,0 +1,73 @@
+"""`syncline genconfig`: a configuration to start from, with secrets of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from cli.console import fail
+
+SECRET_BYTES: Final = 32
+FILE_MODE: Final = 0o600
+
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write, .json or .toml.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there; its secrets are lost.")]
+
+
+def genconfig(output: OutputOption = Path("config.json"), force: ForceOption = False) -> None:
+    """Write a minimal, secure configuration with fresh secrets, readable by its owner only."""
+    render = _RENDERERS.get(output.suffix.lower())
+    if render is None:
+        raise typer.BadParameter("must end in .json or .toml", param_hint="--output")
+    if output.exists() and not force:
+        fail(f"{output} exists; --force replaces it and its secrets")
+    try:
+        _write_privately(output, render(secrets.token_urlsafe(SECRET_BYTES), secrets.token_urlsafe(SECRET_BYTES)))
+    except OSError as exc:
+        fail(f"{output}: {exc.strerror}")
+    typer.echo(f"Wrote {output}")
+
+
+def _render_json(hmac_secret_key: str, http_api_key: str) -> str:
+    tree = {
+        "client": {"token": {"hmac_secret_key": hmac_secret_key}, "allowed_origins": []},
+        "http_api": {"key": http_api_key},
+    }
+    return json.dumps(tree, indent=2) + "\n"
+
+
+def _render_toml(hmac_secret_key: str, http_api_key: str) -> str:
+    """Secrets are URL-safe base64, which needs no escaping."""
+    return f"""\
+[client]
+# Origins of the pages that may connect, such as "https://app.example.com".
+allowed_origins = []
+
+[client.token]
+# Your backend signs connection tokens with this key (HS256).
+hmac_secret_key = "{hmac_secret_key}"
+
+[http_api]
+# Your backend sends this as X-API-Key.
+key = "{http_api_key}"
+"""
+
+
+_RENDERERS: Final[Mapping[str, Callable[[str, str], str]]] = {".json": _render_json, ".toml": _render_toml}
+
+
+def _write_privately(path: Path, text: str) -> None:
+    """Write beside the file and move: it is whole or absent, and never readable by others, not even for a moment."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "w") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,186 @@
+"""Syncline: command line and composition root.
+
+Builds everything in the order in which it depends on each other (settings, data directory, engine, hub, edges), runs
+until a signal or a failure, and takes it down in reverse. No logic lives here. What only a server needs is imported
+when it serves: `syncline version` takes no 300 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cli.app import build_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from aiohttp import web
+
+    from api.config import EdgeConfig
+    from api.jwks_fetch import JwksFetch
+    from cli.configuration import ServeOptions
+    from hub.clock import Clock
+    from hub.config import HubConfig
+    from hub.engines.memory import MemoryEngine
+    from settings.dev_secrets import DevSecrets
+    from storage.data_directory import DataDirectory
+
+logger = logging.getLogger("syncline")
+
+EXIT_FAILURE = 1
+
+
+def serve(options: ServeOptions) -> int:
+    """Run a node until it is told to stop. Returns the exit code."""
+    from cli.configuration import load_with
+    from observability.logging import configure_logging
+    from settings.dev_secrets import load_dev_secrets
+    from settings.views import edge_config, hub_config
+
+    dev = load_dev_secrets(options.data_dir) if options.is_dev else None
+    loaded = load_with(options, dev)
+    settings = loaded.settings
+    configure_logging(settings.log.level, settings.log.format)
+    for warning in loaded.warnings:
+        logger.warning("configuration", extra={"detail": str(warning)})
+    edge = edge_config(settings)
+    config = hub_config(settings)
+    if not config.node_name:
+        config = replace(config, node_name=f"{socket.gethostname()}_{edge.listen.port}")
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(run_node(config, edge, options.data_dir if options.has_state else None, dev))
+
+
+async def run_node(config: HubConfig, edge: EdgeConfig, data_dir: Path | None, dev: DevSecrets | None) -> int:
+    """One node from its first resource to its last."""
+    from api.server import Server
+    from hub.clock import SystemClock
+    from hub.engines.memory import MemoryEngine
+    from hub.hub import Hub
+    from hub.supervisor import Supervisor
+    from observability.loop_lag import LoopLag
+    from storage.data_directory import DirectoryInUse, open_data_directory
+
+    stop = _stop_on_signals()
+    clock = SystemClock()
+    lag = LoopLag()
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        directory = None
+        if data_dir is not None:
+            try:
+                opening = open_data_directory(data_dir, wait_s=edge.drain.timeout_s)
+                directory = await stack.enter_async_context(opening)
+            except (DirectoryInUse, OSError) as exc:
+                logger.error("data_directory_unavailable", extra={"detail": str(exc)})  # no stack needed
+                return EXIT_FAILURE
+        engine = MemoryEngine(clock, history_meta_ttl_s=config.channel.history_meta_ttl_s)
+        _take_over(engine, directory)
+        hub = Hub(config, engine, clock, await _jwks_fetch(config, stack))
+        supervisor = await stack.enter_async_context(Supervisor())
+        server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, edge, clock))
+        for name, work in (*hub.tasks(), ("engine.memory", engine.run()), ("loop_lag", lag.run())):
+            supervisor.start(name, work)
+        try:
+            await server.start()
+        except OSError as exc:
+            logger.error("cannot_listen", extra={"detail": str(exc)})  # no stack needed
+            await server.close()
+            return EXIT_FAILURE
+        failure = await supervisor.run_until(stop)
+        await server.drain()
+        await server.close()
+        if directory is not None:
+            directory.leave_handover(engine.dump())
+        if failure is not None:
+            logger.error("node_failed", exc_info=failure)
+            return EXIT_FAILURE
+    return 0
+
+
+def _take_over(engine: MemoryEngine, directory: DataDirectory | None) -> None:
+    from hub.engines.memory.snapshot import SnapshotUnreadable
+
+    data = None if directory is None else directory.take_handover()
+    if data is None:
+        return
+    try:
+        streams = engine.load(data)
+    except SnapshotUnreadable as exc:
+        logger.warning("handover_unreadable", extra={"detail": str(exc)})
+    else:
+        logger.info("handover_loaded", extra={"streams": streams})
+
+
+async def _jwks_fetch(config: HubConfig, stack: AsyncExitStack) -> JwksFetch | None:
+    tokens = (config.client.token, config.client.subscription_token)
+    if not any(token is not None and token.jwks_public_endpoint for token in tokens):
+        return None
+    import aiohttp
+
+    from api.jwks_fetch import JwksFetch
+
+    return JwksFetch(await stack.enter_async_context(aiohttp.ClientSession()))
+
+
+def _demo(dev: DevSecrets | None, edge: EdgeConfig, clock: Clock) -> Callable[[web.Application], None] | None:
+    """The page at /demo, in development only."""
+    if dev is None:
+        return None
+    from api.demo import DemoSettings, add_demo_routes
+    from hub.tokens.signing import sign_connect
+
+    demo = DemoSettings(
+        token_for=lambda user: sign_connect(dev.hmac_secret_key, user, DEMO_TOKEN_TTL_S, clock),
+        api_key=edge.server_api.key,
+        channel="demo:room",
+        bound_host=edge.listen.address,
+    )
+    return lambda app: add_demo_routes(app, demo)
+
+
+DEMO_TOKEN_TTL_S = 3600
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second one ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def handle(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
+    return stop
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where the extra `speed` is installed; asyncio's own otherwise."""
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+app = build_app(serve)
+
+
+def run() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    run()
