@@ -7,5 +7,5 @@ Nouns
     Check           one line of `doctor`.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
-Commands import what they need when they run: `version` and `healthcheck` pay for neither pydantic nor aiohttp.
+Commands import what they need when they run: `version` and `healthcheck` load neither settings nor aiohttp.
 """

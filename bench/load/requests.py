@@ -39,17 +39,15 @@ def command_answers(expected: int) -> Answered:
     def answered(buffer: bytes) -> int:
         end = end_of_frames(buffer)
         whole = buffer[:end]
-        if b'"error"' in whole:
-            raise Refused(whole[:300].decode(errors="replace"))
-        if whole.count(_ANSWER) >= expected:
+        if b'"error"' not in whole and whole.count(_ANSWER) >= expected:
             return end
-        _check_open(whole)
+        _check_frames(whole)
         return 0
 
     return answered
 
 
-def _check_open(whole: bytes) -> None:
+def _check_frames(whole: bytes) -> None:
     for frame in frames_of(whole):
-        if frame.opcode == CLOSE:
-            raise Refused(f"closed by the server: {frame.payload!r}")
+        if frame.opcode == CLOSE or b'"error"' in frame.payload:
+            raise Refused(f"instead of an answer: {frame.payload[:300]!r}")

@@ -24,8 +24,7 @@ _ETHERNET_MSS_BYTES = 1448
 
 class StallReport(msgspec.Struct, frozen=True):
     rss_growth_bytes: int  # highest of the phase, over that at its beginning
-    pending_bytes: int  # most that the server itself, not its kernel, held back for the stalled client
-    full_after_s: float  # until that was 1 MiB, or until the server let go, whichever came first
+    full_after_s: float  # until 1 MiB for it was in neither kernel's queue, or until it was gone, if that was earlier
     gone_after_s: float | None  # until the server let go of the socket; None: it has not
 
 
@@ -71,7 +70,6 @@ class StallWatch:
         self._give_up_after_s = give_up_after_s
         self._received_before = swarm.witness_bytes
         self._started_ns = time.monotonic_ns()
-        self._pending_bytes = 0
         self._full_after_s: float | None = None
         self._gone_after_s: float | None = None
 
@@ -82,18 +80,17 @@ class StallWatch:
         if not server_end.is_held:
             self._gone_after_s = elapsed_s
             return False
-        self._note_pending(server_end.unsent_bytes, elapsed_s)
+        if self._full_after_s is None and self._pending_bytes(server_end.unsent_bytes) >= FULL_BYTES:
+            self._full_after_s = elapsed_s
         return elapsed_s < (self._full_after_s or 0.0) + self._give_up_after_s
 
     def report(self) -> StallReport:
         self._probe.close()
         reached = self._full_after_s if self._full_after_s is not None else (self._gone_after_s or 0.0)
-        return StallReport(self._rss.growth_bytes, self._pending_bytes, reached, self._gone_after_s)
+        return StallReport(self._rss.growth_bytes, reached, self._gone_after_s)
 
-    def _note_pending(self, unsent_bytes: int, elapsed_s: float) -> None:
+    def _pending_bytes(self, unsent_bytes: int) -> int:
+        """What the server itself, and not a kernel, has to hold for the stalled client unless it has given it up."""
         server, client = self._ends
         in_kernels = unsent_bytes + self._probe.state(client, server).unread_bytes
-        pending = self._swarm.witness_bytes - self._received_before - in_kernels
-        self._pending_bytes = max(self._pending_bytes, pending)
-        if pending >= FULL_BYTES and self._full_after_s is None:
-            self._full_after_s = elapsed_s
+        return self._swarm.witness_bytes - self._received_before - in_kernels

@@ -15,8 +15,7 @@ CHANNEL = "bench"
 
 COST = Metric(NAME, "memory it costs the server", "MiB")
 GONE_AFTER_FULL = Metric(NAME, "gone, after 1 MiB was pending or less", "s")
-PENDING = Metric(NAME, "most that was pending", "MiB")
-FULL_AFTER = Metric(NAME, "from its last read until then", "s")
+FULL_AFTER = Metric(NAME, "until then, from its last read", "s")
 P99_WITHOUT = Metric(NAME, "others' latency p99 without it", "ms")
 P99_WITH = Metric(NAME, "others' latency p99 with it", "ms")
 
@@ -31,7 +30,6 @@ def measure(stage: Stage) -> Iterator[Value]:
     stall = orders.Stall(stage.target, CHANNEL, pid, plan.give_up_after_s, plan.burst, plan.message_bytes)
     with_it, _ = stage.measured(stall, orders.Stalled)
     yield Value(COST, (with_it.stall.rss_growth_bytes - without.rss_growth_bytes) / 2**20)
-    yield Value(PENDING, with_it.stall.pending_bytes / 2**20)
     yield Value(FULL_AFTER, with_it.stall.full_after_s)
     yield Value(GONE_AFTER_FULL, gone_after_full_s(with_it.stall))
     yield Value(P99_WITHOUT, without.phase.p99_ms)

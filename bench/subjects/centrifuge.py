@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,11 @@ SYNCLINE = "syncline"
 SCENARIOS = frozenset({"fan_out", "idle_memory", "connects", "http_publish", "commands", "slow_client"})
 PRESENCE_CHANNEL = "presence:idle"
 
-API_KEY = "bench-key"
+API_KEY = "bench-key-of-no-value-outside"
 TOKEN_SECRET = "bench-secret-of-no-value-outside-the-bench"
+_SYNCLINE_ONLY = {"command_rate_limit": 0}
+"""Centrifugo has no such limit, and a measurement of commands per second would meet it."""
+
 _OPEN_TO_ALL = {
     "allow_subscribe_for_client": True,
     "allow_subscribe_for_anonymous": True,
@@ -34,10 +37,11 @@ _OPEN_TO_ALL = {
 }
 
 
-def configuration(port: int) -> dict[str, object]:
-    """Centrifugo v6's names, and values that both servers take. Limits that would end a measurement are off."""
+def configuration(port: int, client: Mapping[str, object]) -> dict[str, object]:
+    """Centrifugo v6's names, and values that both servers take; `client` is what only one of them has."""
     return {
         "client": {
+            **client,
             "token": {"hmac_secret_key": TOKEN_SECRET},
             "allow_anonymous_connect_without_token": True,
             "allowed_origins": ["*"],
@@ -52,11 +56,13 @@ def configuration(port: int) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _run_from_configuration(argv: Sequence[str], folder: Path) -> Iterator[Server]:
+def _run_from_configuration(
+    argv: Sequence[str], folder: Path, *, client: Mapping[str, object] | None = None
+) -> Iterator[Server]:
     """`{config}` in the command is replaced by the file, `{data}` by an empty folder."""
     port = free_port()
     file, data = folder / "config.json", folder / "data"
-    file.write_bytes(msgspec.json.encode(configuration(port)))
+    file.write_bytes(msgspec.json.encode(configuration(port, client or {})))
     data.mkdir()
     command = [word.replace("{config}", str(file)).replace("{data}", str(data)) for word in argv]
     target = Target(
@@ -75,7 +81,7 @@ def _run_from_configuration(argv: Sequence[str], folder: Path) -> Iterator[Serve
 def syncline() -> Subject:
     argv = [sys.executable, "main.py", "serve", "--config", "{config}", "--data-dir", "{data}"]
     missing = "" if (ROOT / "main.py").exists() else "no main.py"
-    return Subject(SYNCLINE, SCENARIOS, partial(_run_from_configuration, argv), lambda: missing)
+    return Subject(SYNCLINE, SCENARIOS, partial(_run_from_configuration, argv, client=_SYNCLINE_ONLY), lambda: missing)
 
 
 def started_by(name: str, command: str) -> Subject:

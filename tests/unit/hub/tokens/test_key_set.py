@@ -142,7 +142,7 @@ def test_sets_are_equal_when_they_were_read_from_the_same_bytes() -> None:
     assert one != other
 
 
-VALUES = [
+VALUES: list[object] = [
     None,
     1,
     True,

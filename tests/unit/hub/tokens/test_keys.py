@@ -27,7 +27,8 @@ NOW_S = CLOCK.now_s()
 
 def signer_of(keys: ConfiguredKeys, token: str, alg: str | None = None, now_s: float = NOW_S) -> VerifyingKey | None:
     compact = parse_compact(token)
-    return keys.find_signer(alg or compact.header.alg, compact.signing_input, compact.signature, now_s=now_s)
+    named = compact.header.alg if alg is None else alg
+    return keys.find_signer(named, compact.signing_input, compact.signature, now_s=now_s)
 
 
 def config_for(issuer: Issuer) -> TokenConfig:

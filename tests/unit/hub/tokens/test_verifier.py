@@ -95,7 +95,8 @@ def test_audience_issuer_user_id_claim_and_leeway_are_as_configured(issuer: Issu
     verifier = TokenVerifier(config, clock)
     good = {"aud": ["us"], "iss": "id", "uid": 7, "exp": clock.now_s() - 29}
     assert at_once(verifier.verify_connect(issuer.sign_with(**good))).user == "7"
-    for wrong in ({"aud": "them"}, {"iss": "other"}, {"uid": []}):
+    wrongs: list[dict[str, object]] = [{"aud": "them"}, {"iss": "other"}, {"uid": []}]
+    for wrong in wrongs:
         with pytest.raises(TokenInvalid):
             at_once(verifier.verify_connect(issuer.sign_with(**good | wrong)))
     with pytest.raises(TokenExpired):
@@ -314,7 +315,7 @@ async def test_tokens_go_on_being_good_while_the_provider_is_down(
 def test_a_configuration_that_cannot_work_is_refused_at_once(
     config: TokenConfig, error: type[Exception], clock: FakeClock
 ) -> None:
-    with pytest.raises(error, match="rsa_public_key|jwks_public_endpoint"):
+    with pytest.raises(error, match=r"rsa_public_key|jwks_public_endpoint"):
         TokenVerifier(config, clock)
 
 
