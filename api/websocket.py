@@ -92,18 +92,20 @@ class _GuardedRequest:
 class WebSocketTransport:
     """The writing half of one WebSocket."""
 
-    __slots__ = ("_raw", "buffered_bytes", "is_goodbye_said", "write")
+    __slots__ = ("_raw", "buffered_bytes", "is_goodbye_said")
 
     name = "websocket"
     framing = TEXT_FRAMING
 
     def __init__(self, raw: asyncio.Transport) -> None:
         self._raw = raw
-        # Bound methods of the transport itself: a call of ours in between costs 1 % of a delivery. Both loops drop
-        # writes once the peer is gone.
-        self.write = raw.write
         self.buffered_bytes = raw.get_write_buffer_size
         self.is_goodbye_said = False
+
+    def write(self, frame: bytes) -> None:
+        # uvloop raises on a closed transport, asyncio logs: a flush may come between a peer's end and its handler's.
+        if not self._raw.is_closing():
+            self._raw.write(frame)
 
     def close(self, disconnect: Disconnect) -> None:
         self.say_goodbye(disconnect)

@@ -99,6 +99,7 @@ class Connection:
         "is_pong_owed",
         "is_server_refreshed",
         "meta",
+        "next_expiry_check_at_s",
         "next_ping_at_s",
         "next_presence_at_s",
         "opened_at_s",
@@ -134,6 +135,7 @@ class Connection:
         self.opened_at_s = hub.clock.monotonic_s()
         self.next_ping_at_s = NEVER
         self.next_presence_at_s = NEVER
+        self.next_expiry_check_at_s = NEVER
         self.timeout_at_s = self.opened_at_s + hub.config.client.stale_close_delay_s
 
     def is_over(self) -> bool:
@@ -207,7 +209,7 @@ class Connection:
         """Connect has succeeded: from here on the client is known, pinged and bound by its expiry."""
         hub = self.hub
         client = hub.config.client
-        self.user, self.info, self.expire_at_s, self.meta = user, info, expire_at_s, meta
+        self.user, self.info, self.meta = user, info, meta
         now_s = hub.clock.monotonic_s()
         self.timeout_at_s = NEVER
         if client.ping_interval_s:
@@ -216,6 +218,16 @@ class Connection:
         self.next_presence_at_s = now_s + client.presence_update_interval_s * hub.jitter(0.9, 1.0)
         self.state = State.CONNECTED
         hub.registry.add(self)
+        self.set_expiry(expire_at_s)
+
+    def set_expiry(self, expire_at_s: float) -> None:
+        """The wall-clock second at which its right to be connected ends, 0 for never; a grace follows."""
+        self.expire_at_s = expire_at_s
+        self.next_expiry_check_at_s = NEVER
+        if expire_at_s:
+            hub = self.hub
+            left_s = expire_at_s - hub.clock.now_s() + hub.config.client.expired_close_delay_s
+            self.next_expiry_check_at_s = hub.clock.monotonic_s() + left_s
         self.arm()
 
     # --- out --------------------------------------------------------------------------------------------------------
@@ -243,12 +255,12 @@ class Connection:
         self.close_reason = disconnect
         hub = self.hub
         hub.counters.disconnects[disconnect.code] += 1
+        hub.release_audiences(self)
         if disconnect is not codes.SLOW:
             hub.fan_out.flush_all(self.outbox)
         self.outbox.close()
-        hub.release_audiences(self)
         self.transport.close(disconnect)
-        self.next_ping_at_s = self.next_presence_at_s = NEVER
+        self.next_ping_at_s = self.next_presence_at_s = self.next_expiry_check_at_s = NEVER
         grace_s = SLOW_CLOSING_DEADLINE_S if disconnect is codes.SLOW else CLOSING_DEADLINE_S
         self.timeout_at_s = hub.clock.monotonic_s() + grace_s
         self.arm()
@@ -268,7 +280,8 @@ class Connection:
 
     def arm(self) -> None:
         """Tell the wheel when this connection next has something to do."""
-        self.hub.deadlines.set(self, min(self.timeout_at_s, self.next_ping_at_s, self.next_presence_at_s))
+        at_s = min(self.timeout_at_s, self.next_ping_at_s, self.next_presence_at_s, self.next_expiry_check_at_s)
+        self.hub.deadlines.set(self, at_s)
 
     def on_deadline(self, now_s: float) -> None:
         """Do what is due (monotonic seconds), then arm again."""
@@ -300,13 +313,15 @@ class Connection:
             self.next_presence_at_s = now_s + client.presence_update_interval_s
             self._expire_subscriptions()
             self.hub.presence.renew_soon(self)
-        if self._is_expired():
-            self.close(codes.CONNECTION_EXPIRED)
+        if now_s >= self.next_expiry_check_at_s:
+            self._check_expiry()
 
-    def _is_expired(self) -> bool:
-        if not self.expire_at_s:
-            return False
-        return self.hub.clock.now_s() > self.expire_at_s + self.hub.config.client.expired_close_delay_s
+    def _check_expiry(self) -> None:
+        """The wall clock decides: it may have been set back since the check was planned."""
+        if self.hub.clock.now_s() >= self.expire_at_s + self.hub.config.client.expired_close_delay_s:
+            self.close(codes.CONNECTION_EXPIRED)
+        else:
+            self.set_expiry(self.expire_at_s)
 
     def _expire_subscriptions(self) -> None:
         limit_s = self.hub.clock.now_s() - self.hub.config.client.expired_sub_close_delay_s

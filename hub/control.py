@@ -189,7 +189,7 @@ async def _refresh(connection: Connection, operation: RefreshUser) -> None:
         connection.close(codes.CONNECTION_EXPIRED)
         return
     hub = connection.hub
-    connection.expire_at_s = operation.expire_at_s
+    connection.set_expiry(operation.expire_at_s)
     if operation.info is not UNSET:
         connection.info = operation.info
     refresh = Refresh()

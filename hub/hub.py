@@ -177,9 +177,10 @@ class Hub:
         if _is_idle(channel):
             async with _lock(channel):
                 if _is_idle(channel):  # nobody came while this waited
-                    await self.engine.unsubscribe(channel.name)
+                    # First: whoever comes while the engine lets go must wait for the lock and attach anew.
                     channel.is_attached = False
                     channel.position = None
+                    await self.engine.unsubscribe(channel.name)
         self.index.drop_if_empty(channel)
 
     def _part(self, subscription: Subscription) -> bool:

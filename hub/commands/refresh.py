@@ -29,7 +29,7 @@ async def handle_refresh(connection: Connection, command_id: int, request: Refre
     except TokenInvalid as exc:
         raise Disconnected(codes.INVALID_TOKEN) from exc
     _check_same_client(connection, claims)
-    connection.expire_at_s = 0.0 if hub.config.client.insecure else claims.expire_at_s
+    connection.set_expiry(0.0 if hub.config.client.insecure else claims.expire_at_s)
     connection.info = claims.info
     connection.meta = claims.meta
     result = RefreshResult(client=connection.client_id, version=hub.config.version)
