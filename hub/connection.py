@@ -275,6 +275,7 @@ class Connection:
         self.outbox.close()
         self.hub.deadlines.set(self, NEVER)
         await self.hub.forget(self)
+        self.outbox.owner = None  # the one cycle: without it reference counts free the connection
 
     # --- time -------------------------------------------------------------------------------------------------------
 

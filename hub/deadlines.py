@@ -20,25 +20,29 @@ class Deadlined(Protocol):
 
 
 class DeadlineWheel:
-    """Deadlines by slot; never early, at most one tick plus the sweep late."""
+    """Deadlines by slot; never early, at most one tick plus the sweep late.
+
+    Invariant WHL-1: an item is in the slot that its `deadline_slot` names and in no other, so one that is gone is not
+    held by its old deadlines.
+    """
 
     def __init__(self) -> None:
-        self._slots: dict[int, list[Deadlined]] = {}
+        self._slots: dict[int, dict[Deadlined, None]] = {}
         self._swept = 0
 
     def set(self, item: Deadlined, at_s: float) -> None:
         """Set or move the deadline (monotonic seconds); NEVER clears it."""
-        if at_s == NEVER:
-            item.deadline_slot = 0
-            return
-        slot = max(math.ceil(at_s / TICK_S), self._swept + 1)
+        slot = 0 if at_s == NEVER else max(math.ceil(at_s / TICK_S), self._swept + 1)
         if item.deadline_slot == slot:
             return
+        if item.deadline_slot:
+            self._take_out(item)
         item.deadline_slot = slot
-        self._slots.setdefault(slot, []).append(item)
+        if slot:
+            self._slots.setdefault(slot, {})[item] = None
 
     def due(self, now_s: float) -> list[Deadlined]:
-        """Take the items whose deadline has come. One whose deadline was moved since is passed over."""
+        """Take the items whose deadline has come."""
         current = int(now_s / TICK_S)
         if not self._swept:
             self._swept = min(self._slots, default=current) - 1
@@ -46,8 +50,14 @@ class DeadlineWheel:
         late = range(self._swept + 1, current + 1)
         slots = late if len(late) <= len(self._slots) else sorted(s for s in self._slots if s <= current)
         for slot in slots:
-            due += [item for item in self._slots.pop(slot, ()) if item.deadline_slot == slot]
+            due += self._slots.pop(slot, ())
         self._swept = max(self._swept, current)
         for item in due:
             item.deadline_slot = 0
         return due
+
+    def _take_out(self, item: Deadlined) -> None:
+        items = self._slots[item.deadline_slot]
+        del items[item]
+        if not items:
+            del self._slots[item.deadline_slot]

@@ -246,9 +246,10 @@ class Hub:
             connection.close(disconnect)
 
     def _close_slow(self, outbox: Outbox) -> None:
-        connection: Connection = outbox.owner  # type: ignore[assignment]  # every outbox of a hub is a connection's
-        self.counters.slow_closed += 1
-        connection.close(codes.SLOW)
+        connection: Connection | None = outbox.owner  # type: ignore[assignment]  # every outbox here is a connection's
+        if connection is not None:
+            self.counters.slow_closed += 1
+            connection.close(codes.SLOW)
 
     def close_stalled(self, outboxes: list[Outbox]) -> None:
         for outbox in outboxes:

@@ -18,7 +18,10 @@ Fetch = Callable[[str], Awaitable[bytes]]
 
 FETCH_DEADLINE_S: Final = 5
 RETRY_INTERVAL_S: Final = 10
-"""Least time between two fetches once there are keys: what a flood of invented `kid`s can cost the provider."""
+"""Least time between two fetches once there are keys: what a flood of invented `kid`s can cost the provider.
+
+Longer than FETCH_DEADLINE_S, so that whoever finds a fetch under way need not begin another.
+"""
 FIRST_KEYS_RETRY_INTERVAL_S: Final = 1
 """The same while there are none, when every client is turned away for want of them."""
 
@@ -34,7 +37,7 @@ class PublishedKeys:
 
     Invariants:
         JWKS-1  at most one fetch is under way; everyone who needs it waits for that one.
-        JWKS-2  fetches start at least RETRY_INTERVAL_S apart, whatever tokens ask for.
+        JWKS-2  fetches start at least RETRY_INTERVAL_S apart, whatever tokens ask for (a cancelled one is no fetch).
         JWKS-3  a failed fetch changes nothing: the last keys that were read stay in use, however old.
         JWKS-4  a document past its refresh interval keeps one caller waiting, not those whose key it has.
 
@@ -81,8 +84,7 @@ class PublishedKeys:
     def _needs_fetch(self, kid: str) -> bool:
         if kid not in self._key_set.kids:
             return self._fetching.locked() or self._may_attempt()
-        is_stale = self._age_s() >= self._refresh_interval_s
-        return is_stale and not self._fetching.locked() and self._may_attempt()
+        return self._age_s() >= self._refresh_interval_s and self._may_attempt()
 
     def _age_s(self) -> float:
         return self._clock.monotonic_s() - self._fetched_at_s

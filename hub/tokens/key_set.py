@@ -94,5 +94,4 @@ def _is_for_verifying(jwk: dict[str, Any]) -> bool:
         and isinstance(operations, list)
         and "verify" in operations
         and isinstance(jwk.get("kid", ""), str)
-        and "d" not in jwk
     )

@@ -57,7 +57,7 @@ class Stream:
         stream = cls()
         stream.epoch, stream.top_offset = image.epoch, image.top_offset
         stream.clear_at_s = now_s + image.clear_in_s - elapsed_s
-        stream.forget_at_s = now_s + image.forget_in_s - elapsed_s
+        stream.forget_at_s = max(now_s + image.forget_in_s - elapsed_s, stream.clear_at_s)
         stream._version, stream._version_epoch = image.version, image.version_epoch
         if image.publications:
             stream._publications = deque(image.publications)
@@ -190,7 +190,7 @@ class Streams:
         """Read, and keep the position for the query's meta TTL from now."""
         stream = self._live(channel, now_s)
         self._touch(channel, stream, query.meta_ttl_s, now_s)
-        return History(stream.select(query) if query.limit else [], stream.position)
+        return History(stream.select(query), stream.position)
 
     def clear(self, channel: str) -> None:
         """Drop the channel's publications, not its position."""
@@ -231,9 +231,7 @@ class Streams:
         self._to_forget.watch(channel, stream.forget_at_s)
 
     def _expire(self, channel: str, now_s: float) -> int:
-        stream = self._streams.get(channel)
-        if stream is None:
-            return 0
+        stream = self._streams[channel]  # there still is one: STR-3
         freed = stream.expire(now_s)
         if stream:  # published to since
             self._to_clear.watch(channel, stream.clear_at_s)
