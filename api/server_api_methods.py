@@ -19,7 +19,7 @@ from hub.errors import ReplyError
 from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
 from hub.protocol.codes import ErrorCode
-from hub.publishing import How
+from hub.publishing import PLAINLY, How
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ def bad_request(field: str, why: str) -> ReplyError:
 async def publish(hub: Hub, request: requests.PublishRequest) -> Published:
     if not request.channel:
         raise bad_request("channel", "is required")
-    return _published(await _publish(hub, request.channel, _data(request), request))
+    return _published(await hub.publish(request.channel, _data(request), tags=request.tags, how=_how(request)))
 
 
 async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
@@ -61,26 +61,21 @@ async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
         raise bad_request("channels", "is required")
     if len(request.channels) > MAX_BROADCAST_CHANNELS:
         raise bad_request("channels", f"has more than {MAX_BROADCAST_CHANNELS} entries")
-    data = _data(request)
+    data, how = _data(request), _how(request)
     responses: list[dict[str, object]] = []
     for channel in request.channels:
         try:
-            published = _published(await _publish(hub, channel, data, request))
-            responses.append({"result": published})
+            outcome = await hub.publish(channel, data, tags=request.tags, how=how)
+            responses.append({"result": _published(outcome)})
         except ReplyError as failure:
             responses.append({"error": error_body(failure)})
     return {"responses": responses}
 
 
-async def _publish(
-    hub: Hub, channel: str, data: bytes, request: requests.PublishRequest | requests.BroadcastRequest
-) -> PublishOutcome:
-    return await hub.publish(
-        channel,
-        data,
-        tags=request.tags or UNSET,
-        how=How(request.skip_history, request.idempotency_key, request.version, request.version_epoch),
-    )
+def _how(request: requests.PublishRequest | requests.BroadcastRequest) -> How:
+    if request.skip_history or request.idempotency_key or request.version:
+        return How(request.skip_history, request.idempotency_key, request.version, request.version_epoch)
+    return PLAINLY
 
 
 def _published(outcome: PublishOutcome) -> Published:

@@ -31,6 +31,8 @@ RESERVED_CLOSE_CODES = frozenset({1004, 1005, 1006, 1015})
 
 CLOSE_TIMEOUT_S = 5.0
 
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY  # an Enum lookup costs 0.1 µs, and there is one per message
+
 ABORT_DELAY_S = 1.0
 """How long a finished connection may take to flush what was written before its socket is freed."""
 
@@ -174,9 +176,10 @@ async def _read(socket: GuardedWebSocket, connection: Connection, transport: Web
     receive, handle_frame = socket.receive, connection.handle_frame
     while True:
         message = await receive()
-        if message.type is WSMsgType.TEXT or message.type is WSMsgType.BINARY:
+        kind = message.type
+        if kind is _TEXT or kind is _BINARY:
             await handle_frame(message.data)
-        elif message.type is WSMsgType.CLOSE:
+        elif kind is WSMsgType.CLOSE:
             code = message.data or WSCloseCode.OK
             transport.say_goodbye(Disconnect(1002, "bad close code") if code in RESERVED_CLOSE_CODES else _echo(code))
             return

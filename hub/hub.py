@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from hub.subscriptions import LiveChannel, Subscription
     from hub.tokens.jwks import Fetch
 
+_NEXT = Continuity.NEXT
+
 
 class Hub:
     """One node.
@@ -100,9 +102,9 @@ class Hub:
             return
         if position is not None:
             continuity = live.track(position)
-            if continuity is Continuity.SEEN:
-                return
-            if continuity is Continuity.BROKEN:
+            if continuity is not _NEXT:
+                if continuity is Continuity.SEEN:
+                    return
                 self._break(live)
         fan_out = self.fan_out
         for codec, audience in live.audiences.items():

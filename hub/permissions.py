@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from hub.config import ChannelOptions
 
 
-class Actor(NamedTuple):
+class Actor(Struct, frozen=True, gc=False):
     """What a decision needs to know about the one who asks."""
 
     user: str

@@ -67,11 +67,11 @@ class Publishing:
         raw = clean_payload(data)
         if options.publication_data_format == "json_object" and data.lstrip()[:1] != b"{":
             raise ReplyError(BAD_REQUEST)
-        if how is PLAINLY or how == PLAINLY:
+        if how is PLAINLY:
             engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
             engine_options = self._options(options, how)
-        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags), engine_options)
+        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags or UNSET), engine_options)
         if outcome.is_suppressed:
             hub.counters.publications_suppressed += 1
         else:

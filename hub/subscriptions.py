@@ -82,6 +82,10 @@ class Continuity(enum.Enum):
     BROKEN = enum.auto()
 
 
+# As in hub.connection: an Enum lookup per publication would cost as much as all else here.
+_NEXT, _SEEN, _BROKEN = Continuity.NEXT, Continuity.SEEN, Continuity.BROKEN
+
+
 class LiveChannel:
     """A channel somebody on this node is subscribed to."""
 
@@ -131,12 +135,12 @@ class LiveChannel:
         known = self.position
         if known is not None and known.epoch == position.epoch:
             if position.offset <= known.offset:
-                return Continuity.SEEN
+                return _SEEN
             if position.offset == known.offset + 1:
                 self.position = position
-                return Continuity.NEXT
+                return _NEXT
         self.position = position
-        return Continuity.NEXT if known is None else Continuity.BROKEN
+        return _NEXT if known is None else _BROKEN
 
     def reserve(self, subscription: Subscription) -> None:
         """Count the subscription in; it gets nothing yet."""
