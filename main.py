@@ -28,10 +28,13 @@ if TYPE_CHECKING:
 
     from api.config import EdgeConfig
     from api.jwks_fetch import JwksFetch
+    from api.server import Server
     from cli.configuration import ServeOptions
     from hub.clock import Clock
     from hub.config import HubConfig
     from hub.engines.memory import MemoryEngine
+    from hub.hub import Hub
+    from hub.supervisor import Supervisor
     from settings.dev_secrets import DevSecrets
     from storage.data_directory import DataDirectory
 
@@ -61,52 +64,79 @@ def serve(options: ServeOptions) -> int:
         return runner.run(run_node(config, edge, options.data_dir if options.has_state else None, dev))
 
 
+class StartFailed(Exception):
+    """The node cannot start; the text tells the operator why."""
+
+
 async def run_node(config: HubConfig, edge: EdgeConfig, data_dir: Path | None, dev: DevSecrets | None) -> int:
-    """One node from its first resource to its last."""
-    from api.server import Server
+    """One node from its first resource to its last. Returns the exit code."""
     from hub.clock import SystemClock
     from hub.engines.memory import MemoryEngine
     from hub.hub import Hub
     from hub.supervisor import Supervisor
-    from observability.loop_lag import LoopLag
-    from storage.data_directory import DirectoryInUse, open_data_directory
 
     stop = _stop_on_signals()
     clock = SystemClock()
-    lag = LoopLag()
-    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
-        directory = None
-        if data_dir is not None:
-            try:
-                opening = open_data_directory(data_dir, wait_s=edge.drain.timeout_s)
-                directory = await stack.enter_async_context(opening)
-            except (DirectoryInUse, OSError) as exc:
-                logger.error("data_directory_unavailable", extra={"detail": str(exc)})  # no stack needed
-                return EXIT_FAILURE
-        engine = MemoryEngine(clock, history_meta_ttl_s=config.channel.history_meta_ttl_s)
-        _take_over(engine, directory)
-        hub = Hub(config, engine, clock, await _jwks_fetch(config, stack))
-        supervisor = await stack.enter_async_context(Supervisor())
-        server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, edge, clock))
-        for name, work in (*hub.tasks(), ("engine.memory", engine.run()), ("loop_lag", lag.run())):
-            supervisor.start(name, work)
         try:
-            await server.start()
-        except OSError as exc:
-            logger.error("cannot_listen", extra={"detail": str(exc)})  # no stack needed
-            await server.close()
+            directory = await _hold(data_dir, edge.drain.timeout_s, stack)
+            engine = MemoryEngine(clock, history_meta_ttl_s=config.channel.history_meta_ttl_s)
+            _take_over(engine, directory)
+            hub = Hub(config, engine, clock, await _jwks_fetch(config, stack))
+            supervisor = await stack.enter_async_context(Supervisor())
+            supervisor.start("engine.memory", engine.run())
+            server = await _serve_hub(hub, edge, supervisor, dev)
+        except StartFailed as exc:
+            logger.error("cannot_start", extra={"detail": str(exc)})
             return EXIT_FAILURE
         _calm_garbage_collector()
         failure = await supervisor.run_until(stop)
+        if failure is not None:
+            logger.error("task_failed", exc_info=failure)
         await server.drain()
         await server.close()
         if directory is not None:
             directory.leave_handover(engine.dump())
-        if failure is not None:
-            logger.error("node_failed", exc_info=failure)
-            return EXIT_FAILURE
-    return 0
+    return 0 if failure is None else EXIT_FAILURE
+
+
+async def _hold(data_dir: Path | None, wait_s: float, stack: AsyncExitStack) -> DataDirectory | None:
+    """The data directory, ours until the stack unwinds."""
+    from storage.data_directory import DirectoryInUse, open_data_directory
+
+    if data_dir is None:
+        return None
+    try:
+        return await stack.enter_async_context(open_data_directory(data_dir, wait_s))
+    except (DirectoryInUse, OSError) as exc:
+        raise StartFailed(f"data directory: {exc}") from exc
+
+
+async def _serve_hub(hub: Hub, edge: EdgeConfig, supervisor: Supervisor, dev: DevSecrets | None) -> Server:
+    """Start the hub's tasks and listen."""
+    from api.server import Server
+    from observability.loop_lag import LoopLag
+
+    lag = LoopLag()
+    loop = asyncio.get_running_loop()
+    for name, work in (*hub.tasks(), ("loop_lag", lag.run())):
+        supervisor.start(name, work)
+    server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, edge, hub.clock))
+    try:
+        await server.start()
+    except OSError as exc:
+        await server.close()
+        raise StartFailed(f"cannot listen: {exc}") from exc
+    if dev is not None:
+        _greet(edge, dev)
+    return server
+
+
+def _greet(edge: EdgeConfig, dev: DevSecrets) -> None:
+    """What somebody who has just typed `make run` wants to know."""
+    host = edge.listen.address or "localhost"
+    print(f"\n  Syncline is up.  Demo: http://{host}:{edge.listen.port}/demo/")
+    print(f"  Development secrets are in {dev.path}.  Ctrl-C drains and stops.\n", flush=True)
 
 
 def _take_over(engine: MemoryEngine, directory: DataDirectory | None) -> None:
