@@ -67,6 +67,7 @@ check: $(stamps)/dev demo/node_modules/.package-lock.json  ## Linters only: form
 	.venv/bin/deptry .
 	$(python) scripts/check_locks.py
 	$(python) scripts/check_shape.py
+	$(python) scripts/check_docs.py
 	npm --prefix demo run check
 
 .PHONY: fmt

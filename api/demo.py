@@ -1,9 +1,10 @@
 """The demonstration page at /demo, for `serve --dev` only.
 
 It hands development credentials to whoever may load the page: a connection token for any user, and the server API key.
-So every route answers only to pages of its own origin and only under a name that means this machine. The name is
-checked because of DNS rebinding: a foreign page may point its own host name at 127.0.0.1, and is then of the same
-origin in the browser's eyes; what gives it away is the Host header.
+So every route answers only to this machine, only to pages of its own origin, and only under a name that means this
+machine. The name is checked because of DNS rebinding: a foreign page may point its own host name at 127.0.0.1, and is
+then of the same origin in the browser's eyes; what gives it away is the Host header. Whoever wants the page on other
+machines says so by configuring the address to listen on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -59,7 +61,8 @@ class DemoSettings:
         token_for: a connection JWT for a user id.
         api_key: the key of the server HTTP API, shown in the curl line.
         channel: where both panes meet; its namespace must let subscribers publish, ask presence and recover.
-        bound_host: the name the server was told to listen on, if it is not a loopback one; the page answers to it too.
+        bound_host: the name or address the server was told to listen on, if any. The page answers to it too, and to
+            other machines.
     """
 
     token_for: Callable[[str], str]
@@ -108,6 +111,9 @@ class _Demo:
 
     def guarded(self, handler: _Handler) -> _Handler:
         async def guard(request: web.Request) -> web.StreamResponse:
+            if not (self._settings.bound_host or _is_loopback(request.remote)):
+                detail = "The demo answers only to its own machine, unless http_server.address is set."
+                return _problem(HTTPStatus.FORBIDDEN, "foreign_peer", detail)
             if not self._is_own_name(request.host):
                 return _problem(
                     HTTPStatus.FORBIDDEN, "foreign_host", "The demo answers only under this machine's name."
@@ -181,6 +187,15 @@ def _load_bundle(root: Path) -> _Bundle | None:
         return None
     files = [path for path in (root / "assets").iterdir() if path.suffix in _CONTENT_TYPES]
     return _Bundle(index, {path.name: _Asset(path.read_bytes(), _CONTENT_TYPES[path.suffix]) for path in files})
+
+
+def _is_loopback(peer: str | None) -> bool:
+    try:
+        address = ip_address(peer or "")
+    except ValueError:
+        return False
+    # A dual-stack listener shows an IPv4 peer as ::ffff:127.0.0.1, which Python 3.11 does not call loopback.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _is_same_origin(request: web.Request) -> bool:

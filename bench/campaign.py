@@ -7,6 +7,7 @@ minutes hits them alike.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -41,6 +42,7 @@ class Campaign:
         self.results = Results()
         self._generator = generator
         self._plan = plan
+        self._repeats_left_s = plan.repeats_s
         self._progress = progress
 
     def run(self, scenarios: Sequence[str], subjects: Sequence[Subject]) -> None:
@@ -75,9 +77,11 @@ class Campaign:
     def _least_disturbed(self, scenario: str, subject: Subject) -> _Attempt:
         """The first attempt that had its cores to itself, or the best of several."""
         attempts = [self._attempt(scenario, subject)]
-        while attempts[-1].is_disturbed and len(attempts) < _ATTEMPTS:
+        while attempts[-1].is_disturbed and len(attempts) < _ATTEMPTS and self._repeats_left_s > 0:
             self._say(f"  again: other processes took {attempts[-1].foreign_share:.0%} of a core")
+            started_at = time.monotonic()
             attempts.append(self._attempt(scenario, subject))
+            self._repeats_left_s -= time.monotonic() - started_at
         return min(attempts, key=lambda attempt: attempt.foreign_share)
 
     def _attempt(self, scenario: str, subject: Subject) -> _Attempt:

@@ -48,24 +48,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("The bench needs two cores: one for the server, one for the generator.", file=sys.stderr)
         return 2
     raise_open_files_limit()
-    plan = _plan(chosen)
+    plan = chosen_plan(chosen)
     started_at = datetime.datetime.now(datetime.UTC)
     with running_generator() as generator:
         campaign = Campaign(generator, plan, sys.stderr)
-        campaign.run(chosen.only or list(SCENARIOS), _subjects(chosen))
+        campaign.run(chosen.only or list(SCENARIOS), chosen_subjects(chosen))
     _show(campaign, chosen.centrifuge_name)
     _write(campaign, plan, started_at, chosen.output)
     passed = all(verdict.word == "PASS" for verdict in verdicts(campaign.results))
     return 0 if passed or not chosen.require_gates else 1
 
 
-def _plan(chosen: argparse.Namespace) -> Plan:
+def chosen_plan(chosen: argparse.Namespace) -> Plan:
     plan = QUICK if chosen.quick else FULL
     given = {name: value for name in ("runs", "subscribers") if (value := getattr(chosen, name)) is not None}
     return dataclasses.replace(plan, **given)
 
 
-def _subjects(chosen: argparse.Namespace) -> list[Subject]:
+def chosen_subjects(chosen: argparse.Namespace) -> list[Subject]:
     subjects = [*FLOORS, centrifuge.syncline(), *_other(chosen), *PEERS]
     wanted = chosen.subject or [""]
     return [subject for subject in subjects if any(part in subject.name for part in wanted)]

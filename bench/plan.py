@@ -22,6 +22,7 @@ class Plan:
     commands_per_frame: int = 32
     flood_bursts: int = 500
     give_up_after_s: float = 15.0
+    repeats_s: float = 240.0  # for all repetitions of disturbed runs together
 
 
 FULL = Plan()
@@ -36,5 +37,6 @@ QUICK = Plan(
     phase_s=0.3,
     flood_bursts=200,
     give_up_after_s=8.0,
+    repeats_s=0.0,
 )
 """Shows that everything runs. Its numbers are not to be quoted."""

@@ -43,7 +43,7 @@ def reference_table(results: Results, other: str) -> str:
 
 
 def as_json(results: Results, plan: Plan, started_at: datetime.datetime) -> bytes:
-    """Nothing in it names the machine or a path on it."""
+    """Nothing in it names the machine or a path on it. A value that is infinite, "never" in the tables, is null."""
     document = {
         "started_at": started_at.isoformat(timespec="seconds"),
         "machine": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,5 +72,5 @@ class Results:
 
 
 def summarised(runs: dict[int, float]) -> Summary | None:
-    values = [value for value in runs.values() if not math.isnan(value)]
+    values = runs.values()
     return Summary(median(values), min(values), max(values), len(values)) if values else None

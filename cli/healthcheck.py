@@ -17,7 +17,8 @@ UrlOption = Annotated[str, typer.Option("--url", help="Where to ask.")]
 
 def healthcheck(url: UrlOption = DEFAULT_URL) -> None:
     """Exit with 0 when the server answers that it is well, with 1 when not."""
-    from urllib.error import URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
     from urllib.request import ProxyHandler, build_opener
 
     if not url.startswith(("http://", "https://")):
@@ -27,10 +28,13 @@ def healthcheck(url: UrlOption = DEFAULT_URL) -> None:
     try:
         with opener.open(url, timeout=TIMEOUT_S) as response:
             status = response.status
+    except HTTPError as exc:
+        exc.close()
+        status = exc.code
     except URLError as exc:
         fail(f"{url}: {exc.reason}")
-    except OSError as exc:
-        fail(f"{url}: {exc}")
+    except (OSError, HTTPException) as exc:
+        fail(f"{url}: {exc!r}")
     if status != HTTPStatus.OK:
         fail(f"{url}: HTTP status {status}")
     typer.echo("ok")

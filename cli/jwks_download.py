@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 from http.client import HTTPException
 from typing import Final
-from urllib.request import HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPHandler, HTTPSHandler, OpenerDirector
+from urllib.error import HTTPError
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    UnknownHandler,
+)
 
 from hub.tokens.jwks import FetchFailed
 from hub.tokens.key_set import MAX_DOCUMENT_BYTES
@@ -26,6 +34,9 @@ def _download(url: str) -> bytes:
     try:
         with _opener().open(url, timeout=TIMEOUT_S) as response:
             body: bytes = response.read(MAX_DOCUMENT_BYTES + 1)
+    except HTTPError as exc:
+        exc.close()
+        raise FetchFailed(f"HTTP status {exc.code}") from exc
     except (OSError, HTTPException, ValueError) as exc:
         raise FetchFailed(str(exc)) from exc
     if len(body) > MAX_DOCUMENT_BYTES:
@@ -36,6 +47,6 @@ def _download(url: str) -> bytes:
 def _opener() -> OpenerDirector:
     """Knows HTTP and HTTPS and nothing else: no redirects, no file: or ftp: addresses."""
     opener = OpenerDirector()
-    for handler in (HTTPHandler, HTTPSHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler):
+    for handler in (HTTPHandler, HTTPSHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler, UnknownHandler):
         opener.add_handler(handler())
     return opener

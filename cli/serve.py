@@ -62,9 +62,18 @@ def serve_command(serve: Callable[[ServeOptions], int]) -> Callable[..., None]:
             allow_unknown=allow_unknown,
         )
         with telling_problems():
+            if dev:
+                _tell_where_secrets_are(options)
             raise typer.Exit(serve(options))
 
     return command
+
+
+def _tell_where_secrets_are(options: ServeOptions) -> None:
+    """Makes them if need be: the line is true when it is read."""
+    from settings.dev_secrets import load_dev_secrets
+
+    typer.echo(f"Development profile; its secrets are in {load_dev_secrets(options.data_dir).path}", err=True)
 
 
 def _overrides(flags: dict[str, Any]) -> dict[str, object]:

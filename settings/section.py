@@ -37,7 +37,7 @@ def _to_duration(value: object) -> object:
 
 def _to_integer(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be a whole number, not true or false")
+        raise ValueError("must be a whole number")
     return value
 
 

@@ -117,7 +117,7 @@ class Centrifuge(_Plain):
         return Step(self.keepalive(text), b'"id":2' in text)
 
     def keepalive(self, text: bytes) -> bytes:
-        return client_frame(b"{}") if text == b"{}" else b""
+        return client_frame(b"{}") if b"{}" in text.split(b"\n") else b""
 
     def posts(self, channel: str, messages: Sequence[bytes]) -> list[Post]:
         publications = [b'{"channel":"%s","data":%s}' % (channel.encode(), message) for message in messages]

@@ -60,6 +60,11 @@ def end_of_frames(buffer: bytes) -> int:
     return end
 
 
+def has_short_frame(buffer: bytes) -> bool:
+    """Whether something other than a message is there: those have at least 126 bytes, pings and closes have fewer."""
+    return any(stop - payload_start < 126 for _, payload_start, stop in _spans(buffer))
+
+
 def frames_of(buffer: bytes) -> Iterator[Frame]:
     """Every whole frame in the buffer; unmasks what is masked.
 

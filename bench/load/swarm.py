@@ -10,9 +10,22 @@ import time
 from collections.abc import Sequence
 
 from bench.load.dialects import Dialect, Refused
-from bench.load.frames import CLOSE, PING, PONG, TEXT, client_frame, end_of_frames, frames_of, is_one_frame
+from bench.load.frames import (
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    client_frame,
+    end_of_frames,
+    frames_of,
+    has_short_frame,
+    is_one_frame,
+)
 from bench.load.latency import Latencies
 from bench.load.message import MARK, STAMP_DIGITS
+
+PING_LINE = b"{}"
+"""A Centrifuge ping, which may share a frame with messages; no message or envelope contains these two bytes."""
 
 _READ_BYTES = 8192
 _EVENTS = 256
@@ -60,7 +73,7 @@ class Swarm:
                 raise Refused(f"{left} of {deliveries} messages have not arrived")
             for descriptor, _ in events:
                 chunk = read(descriptor, _READ_BYTES)
-                if descriptor in unfinished or not is_one_frame(chunk):
+                if descriptor in unfinished or not is_one_frame(chunk) or PING_LINE in chunk:
                     chunk = self._whole_frames(descriptor, chunk)
                 stamp = chunk.find(MARK) + len(MARK)
                 if stamp < len(MARK):
@@ -92,7 +105,7 @@ class Swarm:
         if end < len(buffer):
             self._unfinished[descriptor] = buffer[end:]
         whole = buffer[:end]
-        if MARK not in whole:
+        if has_short_frame(whole) or PING_LINE in whole:
             self._answer(descriptor, whole)
         return whole
 

@@ -22,7 +22,7 @@ _QUIET_SHARE = 0.02
 _SETTLE_LIMIT_S = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stage:
     subject: Subject
     server: Server
@@ -32,7 +32,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         owners = {SERVER_CORE: self.server.processes, GENERATOR_CORE: self.generator.processes}
-        object.__setattr__(self, "interference", Interference(owners))
+        self.interference = Interference(owners)
 
     @property
     def target(self) -> Target:

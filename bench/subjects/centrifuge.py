@@ -45,6 +45,7 @@ def configuration(port: int, client: Mapping[str, object]) -> dict[str, object]:
             "token": {"hmac_secret_key": TOKEN_SECRET},
             "allow_anonymous_connect_without_token": True,
             "allowed_origins": ["*"],
+            "ping_interval": "300s",
         },
         "channel": {
             "without_namespace": dict(_OPEN_TO_ALL),

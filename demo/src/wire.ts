@@ -86,8 +86,9 @@ class WireSocket {
   }
 
   send(data: string): void {
+    if (!this.socket) return;
     this.wire.report("sent", data);
-    this.socket?.send(data);
+    this.socket.send(data);
   }
 
   close(): void {

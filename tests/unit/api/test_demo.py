@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
+from aiohttp.typedefs import Handler, Middleware
 
 from api.demo import DemoSettings, add_demo_routes
 
@@ -37,8 +38,10 @@ async def client(aiohttp_client: _Opener, static_root: Path) -> _Client:
     return await _open(aiohttp_client, SETTINGS, static_root)
 
 
-async def _open(aiohttp_client: _Opener, settings: DemoSettings, static_root: Path) -> _Client:
-    app = web.Application()
+async def _open(
+    aiohttp_client: _Opener, settings: DemoSettings, static_root: Path, middleware: Middleware | None = None
+) -> _Client:
+    app = web.Application(middlewares=[middleware] if middleware else [])
     add_demo_routes(app, settings, static_root)
     return await aiohttp_client(app)
 
@@ -190,6 +193,35 @@ async def test_credentials_are_refused_to_another_site_that_sends_no_origin(
 async def test_page_can_be_reached_by_a_link_from_another_site(client: _Client) -> None:
     response = await client.get("/demo/", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status == 200
+
+
+def _coming_from(peer: str) -> Middleware:
+    @web.middleware
+    async def pretend(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await handler(request.clone(remote=peer))
+
+    return pretend
+
+
+@pytest.mark.parametrize("peer", ["192.168.1.9", "fe80::1%eth0", "::ffff:10.0.0.1", "unknown", ""])
+async def test_other_machines_are_refused_whatever_they_claim(
+    aiohttp_client: _Opener, static_root: Path, peer: str
+) -> None:
+    client = await _open(aiohttp_client, SETTINGS, static_root, _coming_from(peer))
+    response = await client.get("/demo/config.json", headers={"Host": "localhost"})
+    assert response.status == 403
+    assert await _problem_code(response) == "foreign_peer"
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"])
+async def test_this_machine_is_served(aiohttp_client: _Opener, static_root: Path, peer: str) -> None:
+    client = await _open(aiohttp_client, SETTINGS, static_root, _coming_from(peer))
+    assert (await client.get("/demo/config.json")).status == 200
+
+
+async def test_other_machines_are_served_on_a_configured_address(aiohttp_client: _Opener, static_root: Path) -> None:
+    client = await _open(aiohttp_client, BOUND_SETTINGS, static_root, _coming_from("192.168.1.9"))
+    assert (await client.get("/demo/config.json", headers={"Host": "hub.example"})).status == 200
 
 
 async def test_page_answers_to_the_bound_host_name(aiohttp_client: _Opener, static_root: Path) -> None:

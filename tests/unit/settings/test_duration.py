@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,16 @@ def test_refuses_more_than_go_can_hold() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (25, "25s"), (90, "1m30s"), (0.3, "300ms"), (2_592_000, "720h"), (3600.5, "1h0.5s"), (1e-6, "1us")],
+    [
+        (0, "0s"),
+        (1, "1s"),
+        (25, "25s"),
+        (90, "1m30s"),
+        (0.3, "300ms"),
+        (2_592_000, "720h"),
+        (3600.5, "1h0.5s"),
+        (1e-6, "1us"),
+    ],
 )
 def test_writes_the_shortest_form(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
@@ -57,7 +68,5 @@ def test_reads_back_what_it_writes(nanoseconds: int) -> None:
 
 @given(st.text(alphabet="0123456789.hmsuµn -", max_size=12))
 def test_raises_nothing_but_value_error(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         assert parse_duration(text) >= 0
-    except ValueError:
-        pass

@@ -20,10 +20,7 @@ DURATION_HELP = 'such as "25s", "1m30s", "300ms" or "720h"'
         ({"client": {"channel_limit": "many"}}, "client.channel_limit: must be a whole number, not 'many'"),
         ({"client": {"channel_limit": 1.5}}, "client.channel_limit: must be a whole number, not 1.5"),
         ({"client": {"channel_limit": -1}}, "client.channel_limit: must be 0 or more, not -1"),
-        (
-            {"client": {"channel_limit": True}},
-            "client.channel_limit: must be a whole number, not true or false, not True",
-        ),
+        ({"client": {"channel_limit": True}}, "client.channel_limit: must be a whole number, not True"),
         ({"client": {"queue_max_size": 0}}, "client.queue_max_size: must be 1 or more, not 0"),
         ({"http_server": {"port": 65_536}}, "http_server.port: must be 65535 or less, not 65536"),
         ({"http_server": {"internal_port": "x"}}, "http_server.internal_port: must be a whole number, not 'x'"),
@@ -34,7 +31,10 @@ DURATION_HELP = 'such as "25s", "1m30s", "300ms" or "720h"'
             {"client": {"ping_interval": 25}},
             f"client.ping_interval: must be a duration in quotes with its unit, {DURATION_HELP}, not 25",
         ),
-        ({"client": {"ping_interval": None}}, f"client.ping_interval: must be a duration in quotes with its unit, {DURATION_HELP}"),
+        (
+            {"client": {"ping_interval": None}},
+            f"client.ping_interval: must be a duration in quotes with its unit, {DURATION_HELP}",
+        ),
         ({"log": {"level": "loud"}}, "log.level: must be 'debug', 'info', 'warn' or 'error', not 'loud'"),
         ({"engine": {"type": "redis"}}, "engine.type: must be 'memory', not 'redis'"),
         (
@@ -99,7 +99,9 @@ def test_everything_is_told_at_once(problems: Complain) -> None:
 
 
 def test_a_rule_is_not_judged_by_an_option_that_was_unusable(problems: Complain) -> None:
-    found = problems({"channel": {"without_namespace": {"history_size": "x", "history_ttl": "5s", "force_recovery": True}}})
+    found = problems(
+        {"channel": {"without_namespace": {"history_size": "x", "history_ttl": "5s", "force_recovery": True}}}
+    )
     assert [problem.key for problem in found] == ["channel.without_namespace.history_size"]
 
 

@@ -66,6 +66,11 @@ class Issuer:
         pem: bytes = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return pem.decode()
 
+    def private_jwk(self) -> dict[str, object]:
+        """The private key, as it must never be published."""
+        jwk: dict[str, object] = jwt.get_algorithm_by_name(self.alg).to_jwk(self.key, as_dict=True)
+        return jwk | {"kid": self.kid, "key_ops": ["sign", "verify"]}
+
     def jwk(self, **members: object) -> dict[str, object]:
         """The public key as published; `members` are added, None removes one."""
         algorithm = jwt.get_algorithm_by_name(self.alg)

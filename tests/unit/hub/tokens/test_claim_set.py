@@ -178,7 +178,7 @@ NOT_A_DATE: list[object] = ["2000", True, None, [2000], {}, "soon"]
 NOT_TEXT: list[object] = [42, True, None, ["42"], {}, 1.5]
 NOT_AN_AUDIENCE: list[object] = [42, True, None, {}, [1], ["a", None], [["a"]]]
 NOT_A_LIFETIME: list[object] = ["2000", True, [], {}, -1, -0.5]
-NOT_BASE64: list[object] = [1, [], {}, "%", "e30", "ZQ==", "/w==", base64.b64encode(b"{").decode()]
+NOT_BASE64: list[object] = [1, [], {}, "%", "e3%0=", "e30", "ZQ==", "/w==", base64.b64encode(b"{").decode()]
 WRONG_TYPES = [
     *((name, value) for name in ("exp", "nbf", "iat") for value in NOT_A_DATE),
     *((name, value) for name in ("sub", "iss", "jti", "channel") for value in NOT_TEXT),

@@ -170,6 +170,16 @@ async def test_jwks_3_old_keys_stay_in_use_while_the_provider_is_down(
     assert (provider.fetches, subject.changes) == (101, 1)
 
 
+async def test_jwks_2_holds_for_a_stale_document_too(subject: Subject, provider: KeyProvider, clock: FakeClock) -> None:
+    found = await subject.find()
+    provider.is_down = True
+    clock.advance(REFRESH_INTERVAL_S)
+    for _ in range(5 * RETRY_INTERVAL_S):
+        assert await subject.find() is found
+        clock.advance(1)
+    assert provider.fetches == 1 + 5
+
+
 async def test_jwks_4_a_stale_document_keeps_one_caller_waiting(
     subject: Subject, provider: KeyProvider, clock: FakeClock
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from msgspec import Raw
@@ -308,15 +309,20 @@ async def test_tokens_go_on_being_good_while_the_provider_is_down(
     ("config", "error"),
     [
         (TokenConfig(rsa_public_key="x"), KeyUnusable),
-        (TokenConfig(jwks_public_endpoint=URL), ValueError),
         (TokenConfig(jwks_public_endpoint="https://id.example/{{tenant}}/jwks.json"), ValueError),
+        (TokenConfig(issuer_regex="("), re.error),
     ],
 )
 def test_a_configuration_that_cannot_work_is_refused_at_once(
-    config: TokenConfig, error: type[Exception], clock: FakeClock
+    config: TokenConfig, error: type[Exception], clock: FakeClock, provider: KeyProvider
 ) -> None:
-    with pytest.raises(error, match=r"rsa_public_key|jwks_public_endpoint"):
-        TokenVerifier(config, clock)
+    with pytest.raises(error):
+        TokenVerifier(config, clock, provider.fetch)
+
+
+def test_a_key_set_needs_something_that_fetches_it(clock: FakeClock) -> None:
+    with pytest.raises(ValueError, match="jwks_public_endpoint"):
+        TokenVerifier(JWKS, clock)
 
 
 def test_without_any_key_every_token_is_invalid(issuer: Issuer, clock: FakeClock) -> None:

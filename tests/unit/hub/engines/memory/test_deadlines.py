@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.engines.memory.deadlines import Deadlines
@@ -52,6 +52,7 @@ def test_a_key_is_watched_anew_after_it_came_up() -> None:
     assert pop_all(deadlines, 30) == ["key"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), max_size=40))
 def test_no_key_comes_up_late_or_twice(watched: list[tuple[str, int]]) -> None:
     deadlines = Deadlines[str]()

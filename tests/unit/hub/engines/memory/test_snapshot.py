@@ -11,7 +11,14 @@ from msgspec import Raw
 
 from hub.engine import HistoryQuery, PublishOptions, PublishOutcome
 from hub.engines.memory import MemoryEngine
-from hub.engines.memory.snapshot import FORMAT, Snapshot, SnapshotUnreadable, decode_snapshot, encode_snapshot
+from hub.engines.memory.snapshot import (
+    FORMAT,
+    Snapshot,
+    SnapshotUnreadable,
+    StreamImage,
+    decode_snapshot,
+    encode_snapshot,
+)
 from hub.protocol.messages import ClientInfo, Publication, StreamPosition
 from tests.contract.engine_machine import EngineMachine
 from tests.support.clock import FakeClock
@@ -117,6 +124,17 @@ async def test_time_away_counts_against_the_ttl_of_a_key(away_s: float, is_kept:
     assert (await published(restarted(engine, clock, away_s=away_s), ONCE)).is_suppressed == is_kept
 
 
+async def test_a_wall_clock_set_back_does_not_prolong_a_ttl() -> None:
+    clock = FakeClock()
+    engine = engine_at(clock)
+    await published(engine)
+    set_back = FakeClock(clock.now_s() - 1000)
+    successor = engine_at(set_back)
+    successor.load(engine.dump())
+    set_back.advance(60)
+    assert (await successor.history("news", ALL)).publications == []
+
+
 async def test_what_was_taken_over_is_given_back_after_its_time() -> None:
     clock = FakeClock()
     engine = engine_at(clock)
@@ -188,6 +206,7 @@ async def test_of_an_unreadable_snapshot_nothing_is_taken_over() -> None:
     assert not any(engine.holdings())
 
 
+@settings(deadline=None)
 @given(cut=st.integers(0, 10_000), garbage=st.binary(max_size=8))
 async def test_a_damaged_snapshot_is_read_or_unreadable_and_nothing_else(cut: int, garbage: bytes) -> None:
     data = await a_snapshot()
@@ -196,6 +215,19 @@ async def test_a_damaged_snapshot_is_read_or_unreadable_and_nothing_else(cut: in
         decode_snapshot(data[:at] + garbage + data[at + len(garbage) :])
     except SnapshotUnreadable:
         return
+
+
+async def test_a_snapshot_that_breaks_the_rules_does_not_break_sweeping() -> None:
+    """STR-3, whatever the bytes say."""
+    image = StreamImage("news", "abcdefgh", 1, 60, 1, 0, "", [Publication(Raw(b"1"), offset=1)])
+    clock = FakeClock()
+    engine = engine_at(clock)
+    engine.load(encode_snapshot(Snapshot(FORMAT, clock.now_s(), [image], [])))
+    for seconds in (1, 59):
+        clock.advance(seconds)
+        while engine.sweep(budget=10):
+            pass
+    assert not any(engine.holdings())
 
 
 class RestartingMemoryMachine(EngineMachine):

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.gates import GATES, Gate, Verdict, verdicts
+from bench.results import Metric, Results, Summary, Value
+from bench.scenarios import fan_out, slow_client
+from bench.subjects import floors, peers
+from bench.subjects.centrifuge import SYNCLINE
+
+METRIC = Metric("any", "cost", "us")
+
+
+def word(gate: Gate, measured: float) -> str:
+    return Verdict(gate, Summary(measured, measured, measured, 1)).word
+
+
+def word_of(title: str, results: Results) -> str:
+    [verdict] = [verdict for verdict in verdicts(results) if verdict.gate.title == title]
+    return verdict.word
+
+
+def test_a_bound_may_be_reached_but_a_peer_must_be_beaten() -> None:
+    at_most, below = Gate("", 1.0, (METRIC, "a")), Gate("", 1.0, (METRIC, "a"), is_strict=True)
+    assert (word(at_most, 1.0), word(below, 1.0)) == ("PASS", "FAIL")
+    assert (word(at_most, 1.01), word(below, 0.99)) == ("FAIL", "PASS")
+
+
+def test_every_gate_is_unmeasured_without_results() -> None:
+    assert {verdict.word for verdict in verdicts(Results())} == {"NOT MEASURED"}
+
+
+def test_a_client_that_never_goes_fails_its_gate() -> None:
+    results = Results()
+    results.add(0, SYNCLINE, Value(slow_client.GONE_AFTER_FULL, math.inf))
+    assert word_of("and is gone within", results) == "FAIL"
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.64, "PASS"), (0.65, "FAIL")])
+def test_bursts_are_held_against_the_floor_of_single_messages(cost: float, expected: str) -> None:
+    results = Results()
+    results.add(0, floors.SEND_LOOP, Value(fan_out.CPU_ONE_AT_A_TIME, 4.0))
+    results.add(0, floors.SEND_LOOP, Value(fan_out.CPU_IN_BURSTS, 0.1))
+    results.add(0, SYNCLINE, Value(fan_out.CPU_IN_BURSTS, cost))
+    assert word_of("delivery, bursts of 16 / send loop", results) == expected
+
+
+def test_every_peer_has_its_gate() -> None:
+    compared = {gate.per[1] for gate in GATES if gate.per and gate.is_strict}
+    assert compared == {peers.NCHAN, peers.WEBSOCKETS, peers.NODE_SOCKETIO, peers.PYTHON_SOCKETIO}

@@ -1,0 +1,251 @@
+"""Drives a FanOut and a model of it: one plain list per subscriber, no batches, no frames, no slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from unittest.mock import patch
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+
+from hub.fan_out import Audience, FanOut
+from hub.outbox import Outbox
+from hub.protocol.json_codec import JSON
+from tests.unit.hub.recording_transport import MarkedLines, RecordingTransport
+
+HIGH_WATER = 100
+LOW_WATER = 20
+MAX_BYTES = 250
+WRITE_TIMEOUT_S = 3
+
+SMALL = (
+    patch("hub.fan_out.HIGH_WATER_BYTES", HIGH_WATER),
+    patch("hub.fan_out.LOW_WATER_BYTES", LOW_WATER),
+    patch("hub.fan_out.WRITES_PER_SLICE", 2),
+    patch("hub.outbox.MAX_FRAME_BYTES", 60),
+)
+"""Limits that a few messages reach."""
+
+
+FILLINGS = st.sampled_from([0, LOW_WATER, LOW_WATER + 1, HIGH_WATER, HIGH_WATER + 1, 240])
+
+
+class Look(NamedTuple):
+    """What a drain saw of a congested socket."""
+
+    at_s: int
+    buffered: int
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """One outbox, and what must come out of it."""
+
+    outbox: Outbox
+    transport: RecordingTransport
+    expected: list[bytes] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    is_overflow_reported: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return not self.outbox.is_closed
+
+    @property
+    def is_congested(self) -> bool:
+        return self.outbox.backlog is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """What the node and the kernel hold for it."""
+        return sum(map(len, self.outbox.backlog or ())) + self.transport.buffered
+
+    def is_stalled(self, now_s: int) -> bool:
+        """Whether its buffer has been the same for WRITE_TIMEOUT_S, as far as was looked."""
+        same = [look for look in self.looks if look.buffered == self.transport.buffered]
+        return bool(same) and now_s - same[0].at_s >= WRITE_TIMEOUT_S
+
+
+@dataclass(eq=False)
+class Channel:
+    """An audience, and the same as a plain list of subscribers and of what they have not been handed yet."""
+
+    audience: Audience
+    members: list[Subscriber] = field(default_factory=list)
+    unreleased: list[bytes] = field(default_factory=list)
+
+    def release(self) -> None:
+        for subscriber in self.members:
+            subscriber.expected += self.unreleased
+        self.unreleased = []
+
+
+class FanOutMachine(RuleBasedStateMachine):
+    subscribers = Bundle("subscribers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        for limit in SMALL:
+            limit.start()
+        self.scheduled: list[Callable[[], None]] = []
+        self.fan_out = FanOut(self.scheduled.append, self.on_overflow)
+        self.framings = [MarkedLines(), MarkedLines()]
+        self.channels = [Channel(Audience(JSON)) for _ in range(3)]
+        self.by_outbox: dict[Outbox, Subscriber] = {}
+        self.dirty_channels: list[Channel] = []
+        self.now_s = 1
+        self.num_messages = 0
+
+    def teardown(self) -> None:
+        self.quiesce()
+        for limit in SMALL:
+            limit.stop()
+
+    def message(self, size: int) -> bytes:
+        self.num_messages += 1
+        return b"%d" % self.num_messages + b"." * size
+
+    def on_overflow(self, outbox: Outbox) -> None:
+        """As the hub does: the connection is closed, and what waits for it is dropped."""
+        subscriber = self.by_outbox[outbox]
+        assert subscriber.held_bytes > MAX_BYTES, "reported below the bound"
+        assert not subscriber.is_overflow_reported, "reported twice"
+        subscriber.is_overflow_reported = True
+        self.leave_all(subscriber)
+        outbox.close()
+
+    def leave_all(self, subscriber: Subscriber) -> None:
+        for channel in self.channels:
+            if subscriber in channel.members:
+                self.change(channel)
+                channel.members.remove(subscriber)
+                del channel.audience.members[subscriber.outbox]
+
+    def change(self, channel: Channel) -> None:
+        """Before the membership of a channel changes."""
+        self.fan_out.release(channel.audience)
+        channel.release()
+
+    @rule(target=subscribers, framing=st.integers(0, 1))
+    def arrive(self, framing: int) -> Subscriber:
+        transport = RecordingTransport()
+        transport.framing = self.framings[framing]
+        outbox = Outbox(transport, MAX_BYTES)
+        self.by_outbox[outbox] = subscriber = Subscriber(outbox, transport)
+        return subscriber
+
+    @rule(subscriber=subscribers, number=st.integers(0, 2))
+    def join(self, subscriber: Subscriber, number: int) -> None:
+        channel = self.channels[number]
+        if subscriber.is_open and subscriber not in channel.members:
+            self.change(channel)
+            channel.members.append(subscriber)
+            channel.audience.members[subscriber.outbox] = subscriber
+
+    @rule(subscriber=subscribers, number=st.integers(0, 2))
+    def leave(self, subscriber: Subscriber, number: int) -> None:
+        channel = self.channels[number]
+        if subscriber in channel.members:
+            self.change(channel)
+            channel.members.remove(subscriber)
+            del channel.audience.members[subscriber.outbox]
+
+    @rule(number=st.integers(0, 2), sizes=st.lists(st.integers(0, 80), min_size=1, max_size=5))
+    def publish(self, number: int, sizes: list[int]) -> None:
+        channel = self.channels[number]
+        for size in sizes:
+            message = self.message(size)
+            self.fan_out.publish(channel.audience, message)
+            if channel not in self.dirty_channels:
+                self.dirty_channels.append(channel)
+            channel.unreleased.append(message)
+
+    @rule(subscriber=subscribers, size=st.integers(0, 80))
+    def send(self, subscriber: Subscriber, size: int) -> None:
+        message = self.message(size)
+        self.fan_out.send(subscriber.outbox, message)
+        if subscriber.is_open:
+            subscriber.expected.append(message)
+
+    @precondition(lambda self: self.scheduled)
+    @rule()
+    def flush_a_slice(self) -> None:
+        for channel in self.dirty_channels:
+            channel.release()
+        self.dirty_channels = []
+        self.scheduled.pop()()
+
+    @rule(
+        subscriber=subscribers, buffered=st.sampled_from([0, LOW_WATER, LOW_WATER + 1, HIGH_WATER, HIGH_WATER + 1, 240])
+    )
+    def fill_or_drain_a_socket(self, subscriber: Subscriber, buffered: int) -> None:
+        """A socket that is given nothing can only drain."""
+        if not subscriber.is_congested or buffered <= subscriber.transport.buffered:
+            subscriber.transport.buffered = buffered
+
+    @rule(seconds=st.integers(0, 4))
+    def look_after_congested_sockets(self, seconds: int) -> None:
+        self.now_s += seconds
+        congested = [subscriber for subscriber in self.by_outbox.values() if subscriber.is_congested]
+        stalled = self.fan_out.drain_congested(self.now_s, WRITE_TIMEOUT_S)
+        remaining = [subscriber for subscriber in congested if subscriber.transport.buffered > LOW_WATER]
+        assert set(stalled) == {subscriber.outbox for subscriber in remaining if subscriber.is_stalled(self.now_s)}
+        for subscriber in congested:
+            assert subscriber.is_congested == (subscriber in remaining)
+            subscriber.looks.append(Look(self.now_s, subscriber.transport.buffered))
+
+    @rule(subscriber=subscribers)
+    def close(self, subscriber: Subscriber) -> None:
+        """Whatever its socket could take is written before the end."""
+        if not subscriber.is_open:
+            return
+        could_take = not subscriber.is_congested and subscriber.transport.buffered <= HIGH_WATER
+        self.leave_all(subscriber)
+        self.fan_out.flush_all(subscriber.outbox)
+        subscriber.outbox.close()
+        assert not could_take or subscriber.transport.messages == subscriber.expected
+
+    @rule()
+    def quiesce(self) -> None:
+        """When everything is flushed and every socket has drained, everybody has everything."""
+        while self.scheduled:
+            self.flush_a_slice()
+        for subscriber in self.by_outbox.values():
+            subscriber.transport.buffered = 0
+        self.look_after_congested_sockets(0)
+        for subscriber in self.by_outbox.values():
+            assert not subscriber.is_open or subscriber.transport.messages == subscriber.expected
+
+    @invariant()
+    def nothing_is_lost_doubled_or_out_of_order(self) -> None:
+        """OUT-1, AUD-1"""
+        for subscriber in self.by_outbox.values():
+            received = subscriber.transport.messages
+            assert received == subscriber.expected[: len(received)]
+
+    @invariant()
+    def backlogs_are_counted(self) -> None:
+        """OUT-2"""
+        for outbox in self.by_outbox:
+            assert outbox.backlog_bytes == sum(map(len, outbox.backlog or ()))
+
+    @invariant()
+    def an_overflow_is_reported_at_once(self) -> None:
+        """OUT-3"""
+        for subscriber in self.by_outbox.values():
+            assert not subscriber.is_congested or subscriber.held_bytes <= MAX_BYTES
+
+    @invariant()
+    def a_flush_is_due_exactly_when_something_waits(self) -> None:
+        waits = any(channel.unreleased for channel in self.channels) or any(outbox.pending for outbox in self.by_outbox)
+        assert len(self.scheduled) <= 1
+        assert not waits or self.scheduled
+
+    @invariant()
+    def a_congested_outbox_is_looked_after(self) -> None:
+        for outbox, subscriber in self.by_outbox.items():
+            assert not subscriber.is_congested or outbox in self.fan_out.congested
+            if not subscriber.is_congested:
+                subscriber.looks.clear()

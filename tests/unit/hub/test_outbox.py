@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hub.outbox import MAX_FRAME_BYTES, Outbox, flatten, frame_messages
+from tests.unit.hub.recording_transport import MARKED_LINES, RecordingTransport, unframe
+
+Entries = list[bytes | list[bytes]]
+
+MESSAGES = st.binary(min_size=1, max_size=20).map(lambda text: text.translate(None, b"\n\x00") + b".")
+ENTRIES = st.lists(MESSAGES | st.lists(MESSAGES, min_size=1, max_size=4), max_size=6)
+
+
+def outbox_of(transport: RecordingTransport, max_bytes: int = 100) -> Outbox:
+    return Outbox(transport, max_bytes)
+
+
+def total_bytes(messages: list[bytes]) -> int:
+    return sum(len(message) for message in messages)
+
+
+@given(ENTRIES)
+def test_flattening_keeps_the_order(entries: Entries) -> None:
+    expected: list[bytes] = []
+    for entry in entries:
+        expected.extend(entry if isinstance(entry, list) else [entry])
+    assert flatten(entries) == expected
+
+
+@given(st.lists(ENTRIES, max_size=8), st.integers(0, 60), st.integers(0, 120))
+def test_a_backlog_is_counted_and_bounded(flushes: list[Entries], buffered: int, max_bytes: int) -> None:
+    """OUT-2 and OUT-3, against plain lists."""
+    transport = RecordingTransport()
+    transport.buffered = buffered
+    outbox = outbox_of(transport, max_bytes)
+    held: list[bytes] = []
+    for entries in flushes:
+        is_full = total_bytes(held) > max_bytes
+        is_within = outbox.hold_back(entries)
+        if not is_full:
+            held += flatten(entries)
+        assert outbox.backlog == held
+        assert outbox.backlog_bytes == total_bytes(held)
+        assert is_within == (total_bytes(held) + (0 if is_full else buffered) <= max_bytes)
+
+
+@given(st.lists(ENTRIES, max_size=5))
+def test_a_drained_backlog_leaves_in_the_order_it_was_accepted(flushes: list[Entries]) -> None:
+    """OUT-1"""
+    transport = RecordingTransport()
+    outbox = outbox_of(transport, max_bytes=10_000)
+    for entries in flushes:
+        outbox.hold_back(entries)
+    outbox.write_backlog()
+    assert transport.messages == [message for entries in flushes for message in flatten(entries)]
+    assert (outbox.backlog, outbox.backlog_bytes) == (None, 0)
+
+
+def test_an_empty_backlog_writes_nothing() -> None:
+    transport = RecordingTransport()
+    outbox_of(transport).write_backlog()
+    assert transport.writes == []
+
+
+def test_a_closed_outbox_holds_nothing() -> None:
+    outbox = outbox_of(RecordingTransport())
+    outbox.pending.append(b"this tick")
+    outbox.hold_back([b"earlier"])
+    outbox.close()
+    assert outbox.is_closed
+    assert (outbox.pending, outbox.backlog, outbox.backlog_bytes) == ([], None, 0)
+
+
+SIZES = st.integers(1, 40) | st.integers(MAX_FRAME_BYTES // 2, MAX_FRAME_BYTES + 5)
+
+
+@given(st.lists(SIZES, min_size=1, max_size=12))
+@example([MAX_FRAME_BYTES])
+@example([MAX_FRAME_BYTES - 10, 9])
+@example([MAX_FRAME_BYTES - 10, 10])
+@example([MAX_FRAME_BYTES + 1, MAX_FRAME_BYTES + 1])
+@example([1] * 3 + [MAX_FRAME_BYTES] + [1] * 3)
+def test_frames_carry_all_messages_in_order_and_as_much_as_a_client_takes(sizes: list[int]) -> None:
+    messages = [b"%06d" % number + b"x" * (size - 6) for number, size in enumerate(sizes)]
+    frames = unframe(frame_messages(MARKED_LINES, messages))
+    assert [message for frame in frames for message in frame] == messages
+    assert all(frames)
+    for frame in frames:
+        assert len(frame) == 1 or len(b"\n".join(frame)) <= MAX_FRAME_BYTES
+    for left, right in pairwise(frames):
+        assert len(b"\n".join([*left, right[0]])) >= MAX_FRAME_BYTES, "the next message would have had room"

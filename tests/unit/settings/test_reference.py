@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from settings.options import all_options
+from settings.reference import OURS, render_reference
+
+PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
+
+
+def test_the_page_is_what_the_settings_say() -> None:
+    assert PAGE.read_text() == render_reference(), "run: python -m settings.reference > docs/configuration.md"
+
+
+def test_every_option_is_in_it_with_type_default_meaning_and_variable() -> None:
+    rows = [line.split(" | ") for line in render_reference().splitlines() if line.startswith("| `")]
+    assert [row[0].strip("| `+") for row in rows] == list(all_options())
+    for row, option in zip(rows, all_options().values(), strict=True):
+        assert row[4] == f"`{option.env_name}` |"
+        assert all(cell.strip() for cell in row)
+
+
+def test_every_option_has_one_sentence() -> None:
+    assert [key for key, option in all_options().items() if not option.description.rstrip().endswith((".", ")"))] == []
+
+
+def test_defaults_are_written_as_in_a_file() -> None:
+    page = render_reference()
+    assert '| `client.ping_interval` | duration | `"25s"` |' in page
+    assert "| `client.insecure` | boolean | `false` |" in page
+    assert "| `client.allowed_origins` | list of strings | `[]` |" in page
+    assert '| `http_api.key` | secret | `""` |' in page
+
+
+def test_marks_what_only_syncline_has() -> None:
+    assert all_options().keys() >= OURS
+    assert "| `client.command_rate_limit` + |" in render_reference()

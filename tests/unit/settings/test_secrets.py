@@ -1,0 +1,143 @@
+"""A secret's value appears in no message, repr or dump, however wrong the configuration is (threat T35)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings.dev_secrets import new_dev_secrets
+from settings.options import all_options
+from settings.problems import SettingsError
+from settings.views import edge_config
+from tests.unit.settings.conftest import Load
+
+SECRET = "x7-never-to-be-seen-x7-never-to-be-seen"
+SECRET_KEYS = sorted(key for key, option in all_options().items() if option.is_secret)
+
+
+def tree_with(key: str, value: object) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    section = tree
+    *above, name = key.split(".")
+    for step in above:
+        section = section.setdefault(step, {})
+    section[name] = value
+    return tree
+
+
+def test_the_secrets_are_known() -> None:
+    assert SECRET_KEYS == [
+        "client.subscription_token.hmac_previous_secret_key",
+        "client.subscription_token.hmac_secret_key",
+        "client.token.hmac_previous_secret_key",
+        "client.token.hmac_secret_key",
+        "http_api.key",
+    ]
+
+
+@pytest.mark.parametrize("key", SECRET_KEYS)
+@pytest.mark.parametrize("source", ["file", "env", "flag"])
+def test_not_in_settings(load: Load, key: str, source: str) -> None:
+    sources: dict[str, Any] = {
+        "file": {"tree": tree_with(key, SECRET)},
+        "env": {"env": {all_options()[key].env_name: SECRET}},
+        "flag": {"flags": {key: SECRET}},
+    }
+    tree = sources[source].get("tree", {})
+    if "previous" in key:
+        current = key.replace("previous_", "").split(".")[1]
+        tree.setdefault("client", {}).setdefault(current, {})["hmac_secret_key"] = "y" * 40
+    loaded = load(**{**sources[source], "tree": tree})
+    assert SECRET in str(all_secrets(loaded.settings))
+    shown = repr(loaded), str(loaded.settings), loaded.settings.model_dump_json(), str(loaded.settings.model_dump())
+    assert all(SECRET not in text for text in shown)
+
+
+def all_secrets(settings: Any) -> list[str]:
+    values = []
+    for key in SECRET_KEYS:
+        node = settings
+        for step in key.split("."):
+            node = getattr(node, step)
+        values.append(node.get_secret_value())
+    return values
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"client": {"token": {"hmac_secret_key": [SECRET]}}},
+        {"client": {"token": {"hmac_secret_key": {"value": SECRET}}}},
+        {"client": {"token": {"hmac_secret": SECRET}}},
+        {"client": {"token": SECRET}},
+        {"client": {"hmac_secret_key": SECRET}},
+        {"http_api": SECRET},
+        {"http_api": [SECRET]},
+        {"channel": {"namespaces": [SECRET]}},
+        {"client": {"token": {"rsa_public_key": SECRET}}},
+        {"client": {"token": {"rsa_public_key": f"-----BEGIN PRIVATE KEY-----\n{SECRET}"}}},
+        {"client": {"token": {"hmac_secret_key": f"-----BEGIN PUBLIC KEY-----\n{SECRET}\n-----END PUBLIC KEY-----"}}},
+    ],
+)
+def test_not_in_problems_even_in_a_wrong_place(load: Load, tree: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tree, is_for_serving=True)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_not_in_a_broken_file(load: Load, tmp_path: Path) -> None:
+    for name, text in (
+        ("a.json", json.dumps(tree_with("http_api.key", SECRET))[:-1]),
+        ("a.toml", f'[http_api]\nkey = "{SECRET}'),
+        ("b.toml", f"[http_api]\nkey = {SECRET}"),
+    ):
+        file = tmp_path / name
+        file.write_text(text)
+        with pytest.raises(SettingsError) as caught:
+            load(config_file=file)
+        assert SECRET not in str(caught.value)
+
+
+def test_not_in_environment_problems(load: Load) -> None:
+    env = {
+        "SYNCLINE_HTTP_API__KEE": SECRET,
+        "SYNCLINE_CLIENT__TOKEN__HMAC_SECRET_KEY": SECRET,
+        "SYNCLINE_CLIENT__TOKEN__HMAC_SECRET_KEY_FILE": "x",
+        "SYNCLINE_CHANNEL__NAMESPACES": SECRET,
+    }
+    with pytest.raises(SettingsError) as caught:
+        load(env=env, is_for_serving=True)
+    assert len(caught.value.problems) == 4
+    assert SECRET not in str(caught.value)
+
+
+def test_not_in_pydantic_settings_debug_log(
+    load: Load, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With PYDANTIC_SETTINGS_DEBUG it logs what every source holds."""
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "true")
+    with caplog.at_level(logging.DEBUG):
+        load(
+            {"http_api": {"key": SECRET}},
+            env={"SYNCLINE_CLIENT__TOKEN__HMAC_SECRET_KEY": SECRET},
+            flags={"client.token.hmac_previous_secret_key": SECRET},
+        )
+    assert caplog.records
+    assert SECRET not in caplog.text
+
+
+def test_not_in_the_edge_configuration(load: Load) -> None:
+    assert SECRET not in repr(edge_config(load({"http_api": {"key": SECRET}}).settings))
+
+
+def test_development_secrets_are_masked_too(load: Load) -> None:
+    dev = new_dev_secrets(Path("dev-secrets.json"))
+    shown = repr(dev) + repr(load(dev=dev))
+    assert dev.hmac_secret_key not in shown
+    assert dev.http_api_key not in shown
