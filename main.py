@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from api.jwks_fetch import JwksFetch
     from api.server import Server
     from cli.configuration import ServeOptions
-    from hub.clock import Clock
     from hub.config import HubConfig
     from hub.engines.memory import MemoryEngine
     from hub.hub import Hub
@@ -121,7 +120,7 @@ async def _serve_hub(hub: Hub, edge: EdgeConfig, supervisor: Supervisor, dev: De
     loop = asyncio.get_running_loop()
     for name, work in (*hub.tasks(), ("loop_lag", lag.run())):
         supervisor.start(name, work)
-    server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, edge, hub.clock))
+    server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, hub, edge))
     try:
         await server.start()
     except OSError as exc:
@@ -164,15 +163,16 @@ async def _jwks_fetch(config: HubConfig, stack: AsyncExitStack) -> JwksFetch | N
     return JwksFetch(await stack.enter_async_context(aiohttp.ClientSession()))
 
 
-def _demo(dev: DevSecrets | None, edge: EdgeConfig, clock: Clock) -> Callable[[web.Application], None] | None:
-    """The page at /demo, in development only."""
-    if dev is None:
+def _demo(dev: DevSecrets | None, hub: Hub, edge: EdgeConfig) -> Callable[[web.Application], None] | None:
+    """The page at /demo, in development only; its clients get tokens of the key that signs here."""
+    secrets = hub.config.client.token.hmac_secrets
+    if dev is None or not secrets:
         return None
     from api.demo import DemoSettings, add_demo_routes
     from hub.tokens.signing import sign_connect
 
     demo = DemoSettings(
-        token_for=lambda user: sign_connect(dev.hmac_secret_key, user, DEMO_TOKEN_TTL_S, clock),
+        token_for=lambda user: sign_connect(secrets[0][0], user, DEMO_TOKEN_TTL_S, hub.clock),
         api_key=edge.server_api.key,
         channel="demo:room",
         bound_host=edge.listen.address,

@@ -63,7 +63,7 @@ class TokenConfig:
     `hmac_secrets` pairs a secret with the wall-clock second until which it is accepted (0: for ever).
     """
 
-    hmac_secrets: tuple[tuple[str, float], ...] = ()
+    hmac_secrets: tuple[tuple[str, float], ...] = field(default=(), repr=False)
     rsa_public_key: str = ""
     ecdsa_public_key: str = ""
     eddsa_public_key: str = ""

@@ -1,7 +1,8 @@
 """The engine port: the log of every channel, who is present, and the word between nodes.
 
 Implementations: `hub.engines.memory` (one node, the reference) and, for clusters, Redis. All pass the same suite,
-tests/contract/test_engine_contract.py.
+tests/contract/test_engine_contract.py and
+test_engine_history_contract.py.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class PublishOptions:
     Attributes:
         history_size: publications kept; 0 keeps none, and the publication gets no offset.
         history_ttl_s: how long after the last publication they are kept.
-        history_meta_ttl_s: how long top offset and epoch outlive the last publication or read.
+        history_meta_ttl_s: how long top offset and epoch outlive the last publication or read, never less than the
+            publications themselves; 0 is the engine's default.
         idempotency_key: a repeat within `idempotency_ttl_s` on the same channel appends nothing.
         version: with history, a publication whose version is not above the stored one (of the same
             `version_epoch`, or when that is empty) is not published. 0: unversioned.
@@ -48,7 +50,7 @@ class PublishOutcome(NamedTuple):
 
 
 class HistoryQuery(NamedTuple):
-    """Which part of a stream: `limit` 0 asks for the position only, -1 for everything."""
+    """Which part of a stream: `limit` 0 asks for the position only, -1 for everything; `meta_ttl_s` as at publish."""
 
     limit: int = 0
     since: StreamPosition | None = None

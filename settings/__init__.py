@@ -11,6 +11,6 @@ Nouns
     View            frozen dataclasses that other packages take: `hub_config`, `edge_config`.
 
 Everything that is wrong is reported at once. Nothing is accepted that the program would ignore.
-Read by `main` and `cli` only. `settings.problems` and `settings.dev_secrets` import no model, so that commands without a
-configuration need none.
+Read by `main` and `cli` only. `settings.problems` and `settings.dev_secrets` import no model, so that commands without
+a configuration need none.
 """

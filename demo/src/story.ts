@@ -2,7 +2,7 @@ import type { Pane } from "./pane.js";
 import type { RecoveryReport } from "./recovery.js";
 
 /** Long enough to read a caption and watch the panes. */
-const beatMs = 1_600;
+const beatMs = 2_800;
 
 const recoveryDeadlineMs = 10_000;
 

@@ -72,8 +72,11 @@ def edge_config(**websocket: Any) -> EdgeConfig:
 class LocalServer:
     """What a test has of a running server."""
 
-    def __init__(self, hub: Hub, server: Server, listen: ListenConfig, clients: AsyncExitStack) -> None:
+    def __init__(
+        self, hub: Hub, engine: MemoryEngine, server: Server, listen: ListenConfig, clients: AsyncExitStack
+    ) -> None:
         self.hub = hub
+        self.engine = engine
         self.server = server
         self.port = listen.port
         self.http_url = f"http://{HOST}:{listen.port}"
@@ -127,7 +130,7 @@ async def local_server(config: HubConfig | None = None, edge: EdgeConfig | None 
         await server.start()
         try:
             async with AsyncExitStack() as clients:
-                yield LocalServer(hub, server, edge.listen, clients)
+                yield LocalServer(hub, engine, server, edge.listen, clients)
             await eventually(lambda: not server.admission.num_open)
             assert len(supervisor.task_names) == num_tasks, "a background task ended by itself"
             assert not hub.counters.handler_failures, "a command failed by our own fault"

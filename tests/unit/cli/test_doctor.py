@@ -108,6 +108,13 @@ def test_file_limit(monkeypatch: pytest.MonkeyPatch, limit: int, status: Status)
     assert check_file_limit().status is status
 
 
+def test_file_limit_advice_names_what_the_machine_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    assert check_file_limit().advice.endswith("up to 4096 here")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, resource.RLIM_INFINITY))
+    assert check_file_limit().advice.endswith("up to unlimited here")
+
+
 @pytest.mark.parametrize(
     ("content", "status"), [("4096\n", Status.OK), ("8192", Status.OK), ("128\n", Status.WARN), ("x", Status.WARN)]
 )

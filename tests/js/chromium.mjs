@@ -1,0 +1,39 @@
+// Runs scenarios in Chromium, each in a page of its own: "<scenario> <page url>" comes in as lines, results go out as
+// JSON lines.
+//   node chromium.mjs <WebSocket url>
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const flags = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const [wsUrl] = process.argv.slice(2);
+const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+const browser = await chromium.launch({ executablePath, args: flags });
+
+async function run(name, pageUrl) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const complaints = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(pageUrl);
+    const result = await page.evaluate(([scenario, url]) => globalThis.runScenario(scenario, url), [name, wsUrl]);
+    return { ...result, failure: result.failure ?? (complaints.join("\n") || null) };
+  } finally {
+    await context.close();
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await run(...line.split(" "))));
+}
+await browser.close();
