@@ -45,7 +45,8 @@ class DeadlineWheel:
         """Take the items whose deadline has come."""
         current = int(now_s / TICK_S)
         if not self._swept:
-            self._swept = min(self._slots, default=current) - 1
+            # Not beyond now, however far the first deadline is: nearer ones may still be set.
+            self._swept = min(current, min(self._slots, default=current) - 1)
         due: list[Deadlined] = []
         late = range(self._swept + 1, current + 1)
         slots = late if len(late) <= len(self._slots) else sorted(s for s in self._slots if s <= current)

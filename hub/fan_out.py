@@ -101,6 +101,8 @@ class FanOut:
         for _ in range(min(len(dirty), WRITES_PER_SLICE)):
             outbox = dirty.popleft()
             pending = outbox.pending
+            if not pending:  # closed since it was queued
+                continue
             outbox.pending = []
             if outbox.backlog is not None or outbox.buffered_bytes() > HIGH_WATER_BYTES:
                 self._hold_back(outbox, pending, overflowed)
@@ -108,10 +110,9 @@ class FanOut:
             # Equal lists of the very same batch objects compare by identity: a few ns.
             if outbox.framing is not last_framing or pending != last_pending:
                 last_pending, last_framing = pending, outbox.framing
-                frame = frame_messages(last_framing, flatten(pending)) if pending else b""
-            if frame:
-                outbox.write(frame)
-                self.writes += 1
+                frame = frame_messages(last_framing, flatten(pending))
+            outbox.write(frame)
+            self.writes += 1
         if dirty:
             self._wake()
         for outbox in overflowed:

@@ -6,7 +6,7 @@ import sys
 
 from aiohttp import WSMsgType, web
 
-from bench.floors.event_loop import new_event_loop
+from bench.floors.runtime import calm_garbage_collector, new_event_loop
 
 _REPLY = '{"id":3,"publish":{}}'
 
@@ -21,6 +21,7 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
 
 
 def main() -> None:
+    calm_garbage_collector()
     application = web.Application()
     application.router.add_get("/connection/websocket", answer)
     port = int(sys.argv[1])

@@ -7,7 +7,7 @@ import sys
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from bench.floors.event_loop import new_event_loop
+from bench.floors.runtime import new_event_loop
 
 subscribers: set[ServerConnection] = set()
 

@@ -8,7 +8,7 @@ from typing import Any
 import socketio  # type: ignore[import-untyped]  # ships no types
 from aiohttp import web
 
-from bench.floors.event_loop import new_event_loop
+from bench.floors.runtime import new_event_loop
 
 server = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"], http_compression=False)
 

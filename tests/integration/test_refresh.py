@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.local_server import OPEN, hub_config
+from tests.support.patience import TIME_SCALE
 from tests.support.raw_client import Close
 from tests.support.tokens import OTHER_SECRET, connection_token, subscription_token
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tests.support.raw_client import RawClient
 
 AT_ONCE = {"expired_close_delay_s": 0.0, "expired_sub_close_delay_s": 0.0, "presence_update_interval_s": 0.2}
+
+SOON_S = 1.5 * TIME_SCALE
+"""Long enough to connect and to say something, short enough to wait for."""
 
 
 async def connected_with(server: LocalServer, token: str) -> RawClient:
@@ -28,8 +32,8 @@ async def connected_with(server: LocalServer, token: str) -> RawClient:
 
 async def test_refresh_extends_the_connection_beyond_its_first_token(serve: Serve) -> None:
     server = await serve(hub_config(**AT_ONCE))
-    client = await connected_with(server, connection_token("42", ttl_s=2))
-    doomed = await connected_with(server, connection_token("42", ttl_s=2))
+    client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
+    doomed = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     result = await client.call("refresh", token=connection_token("42", ttl_s=100))
     assert result["expires"] is True
     assert 95 <= result["ttl"] <= 100
@@ -41,8 +45,8 @@ async def test_refresh_extends_the_connection_beyond_its_first_token(serve: Serv
 
 async def test_refresh_with_a_token_without_end(serve: Serve) -> None:
     server = await serve(hub_config(**AT_ONCE))
-    client = await connected_with(server, connection_token("42", ttl_s=2))
-    doomed = await connected_with(server, connection_token("42", ttl_s=2))
+    client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
+    doomed = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     assert not {"expires", "ttl"} & (await client.call("refresh", token=connection_token("42", ttl_s=None))).keys()
     await doomed.closing()
     await client.settled()
@@ -50,9 +54,9 @@ async def test_refresh_with_a_token_without_end(serve: Serve) -> None:
 
 async def test_connection_outlives_its_token_by_the_close_delay(serve: Serve) -> None:
     server = await serve(hub_config(expired_close_delay_s=60))
-    client = await connected_with(server, connection_token("42", ttl_s=1))
+    client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     witness_server = await serve(hub_config(**AT_ONCE))
-    witness = await connected_with(witness_server, connection_token("42", ttl_s=1))
+    witness = await connected_with(witness_server, connection_token("42", ttl_s=SOON_S))
     assert await witness.closing() == Close(3005, "connection expired")
     await client.call("refresh", token=connection_token("42", ttl_s=100))
 
@@ -96,7 +100,7 @@ async def test_sub_refresh_extends_the_subscription_beyond_its_first_token(serve
     server = await serve(hub_config(**AT_ONCE))
     client, doomed = await server.connected("42"), await server.connected("42")
     for each in (client, doomed):
-        await each.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=2))
+        await each.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=SOON_S))
     result = await client.call("sub_refresh", channel="news", token=subscription_token("42", "news", ttl_s=100))
     assert result["expires"] is True
     assert 95 <= result["ttl"] <= 100
@@ -110,7 +114,7 @@ async def test_sub_refresh_extends_the_subscription_beyond_its_first_token(serve
 async def test_expired_subscription_may_be_taken_up_again(serve: Serve) -> None:
     server = await serve(hub_config(**AT_ONCE))
     client = await server.connected("42")
-    await client.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=1))
+    await client.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=SOON_S))
     await client.push("unsubscribe", "news")
     await client.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=100))
 
@@ -119,7 +123,7 @@ async def test_expired_server_side_subscription_closes_the_connection(serve: Ser
     server = await serve(hub_config(**AT_ONCE))
     client = await server.connected("42")
     # In the future when the call comes, and over soon after.
-    expire_at = int(server.hub.clock.now_s()) + 2
+    expire_at = int(server.hub.clock.now_s() + 2 * TIME_SCALE)
     await server.api.call("subscribe", user="42", channel="news", expire_at=expire_at)
     await client.push("subscribe", "news")
     assert await client.closing() == Close(3006, "subscription expired")

@@ -1,6 +1,6 @@
 """How long tests wait for what must happen, and how they wait.
 
-SYNCLINE_TEST_TIME_SCALE multiplies every wait: set it to 3 on a slow machine. Nothing here is an assertion on speed.
+TEST_TIME_SCALE multiplies every wait: set it to 3 on a slow machine. Nothing here is an assertion on speed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIME_SCALE = float(os.environ.get("SYNCLINE_TEST_TIME_SCALE", "1"))
+TIME_SCALE = float(os.environ.get("TEST_TIME_SCALE", "1"))
 
 PATIENCE_S = 10 * TIME_SCALE
 """After this long, what a test waits for is taken not to happen."""

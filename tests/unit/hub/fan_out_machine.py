@@ -99,9 +99,11 @@ class FanOutMachine(RuleBasedStateMachine):
         self.num_messages = 0
 
     def teardown(self) -> None:
-        self.quiesce()
-        for limit in SMALL:
-            limit.stop()
+        try:
+            self.quiesce()
+        finally:
+            for limit in SMALL:
+                limit.stop()
 
     def message(self, size: int) -> bytes:
         self.num_messages += 1

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.registry import Registry
+
+if TYPE_CHECKING:
+    from hub.connection import Connection
+
+
+@dataclass(eq=False)
+class Peer:
+    client_id: str
+    user: str
+
+
+def peer(client_id: str, user: str) -> Connection:
+    return cast("Connection", Peer(client_id, user))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=40))
+def test_it_finds_what_searching_a_set_would_find(steps: list[tuple[bool, int]]) -> None:
+    registry = Registry()
+    peers = [peer(f"client{number}", ["", "ann", "bob"][number % 3]) for number in range(6)]
+    present: list[Connection] = []
+    for is_arrival, number in steps:
+        connection = peers[number]
+        if is_arrival and connection not in present:
+            registry.add(connection)
+            present.append(connection)
+        elif not is_arrival:
+            registry.remove(connection)
+            present = [other for other in present if other is not connection]
+        assert list(registry.by_client.values()) == present
+        assert registry.num_clients == len(present)
+        assert registry.num_users == len({other.user for other in present})
+        for user in ("", "ann", "bob", "nobody"):
+            assert registry.of_user(user) == [other for other in present if other.user == user]
+
+
+def test_a_user_can_be_narrowed_to_one_client() -> None:
+    registry = Registry()
+    first, second, anonymous = peer("1", "ann"), peer("2", "ann"), peer("3", "")
+    for connection in (first, second, anonymous):
+        registry.add(connection)
+    assert registry.of_user("ann", client="2") == [second]
+    assert registry.of_user("ann", client="3") == [], "another user's client is not theirs"
+    assert registry.of_user("ann", client="4") == []
+    assert registry.of_user("", client="3") == [anonymous]
+
+
+def test_those_who_leave_may_be_removed_while_they_are_gone_through() -> None:
+    registry = Registry()
+    peers = [peer(str(number), "ann") for number in range(4)]
+    for connection in peers:
+        registry.add(connection)
+    for connection in registry.of_user("ann"):
+        registry.remove(connection)
+    assert registry.num_clients == registry.num_users == 0
+
+
+def test_selecting_by_any_condition() -> None:
+    registry = Registry()
+    first, second = peer("1", "ann"), peer("2", "bob")
+    registry.add(first)
+    registry.add(second)
+    assert list(registry.select(lambda connection: connection.user == "bob")) == [second]
