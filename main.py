@@ -83,6 +83,7 @@ async def run_node(config: HubConfig, edge: EdgeConfig, data_dir: Path | None, d
             _take_over(engine, directory)
             hub = Hub(config, engine, clock, await _jwks_fetch(config, stack))
             supervisor = await stack.enter_async_context(Supervisor())
+            hub.gauges["idempotency_evictions"] = lambda: engine.holdings().idempotency_evictions
             supervisor.start("engine.memory", engine.run())
             server = await _serve_hub(hub, edge, supervisor, dev)
         except StartFailed as exc:

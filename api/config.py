@@ -52,6 +52,7 @@ class HealthConfig:
     is_enabled: bool = False
     handler_prefix: str = "/health"
     max_loop_lag_s: float = 1.0
+    """A loop that is later than this makes the node unready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

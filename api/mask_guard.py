@@ -72,7 +72,7 @@ class MaskGuard:
                 self._header = data[at:]
                 return True
             at += header_bytes + length
-        self._skip = at - len(data)
+        self._skip += at - len(data)  # nothing is added where the whole chunk was payload
         return True
 
 

@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 BACKLOG = 4096
 """aiohttp's 128 refuses connections in a reconnect storm; the kernel caps it at somaxconn."""
 
-KEEPALIVE_TIMEOUT_S = 75.0
+KEEPALIVE_TIMEOUT_S = 15.0
+"""Also the time a client has for the head of its request."""
 
 CLOSES_PER_S = 1_000
 """A drain of few connections need not take the whole window."""
@@ -57,6 +58,8 @@ class Server:
         self.admission = Admission(config.websocket, hub.clock)
         self.health = HealthChecks(hub, config.health, loop_lag_s)
         self._extend = extend
+        hub.gauges["connections_open"] = lambda: self.admission.num_open
+        hub.gauges["connections_refused"] = lambda: self.admission.num_refused
         self._runners: list[web.AppRunner] = []
         self._sites: list[web.TCPSite] = []
 
@@ -93,6 +96,8 @@ class Server:
                 await self._send_away(drain.window_s)
         except TimeoutError:
             logger.warning("drain_timed_out", extra={"connections": self.admission.num_open})
+            for connection in list(self._hub.registry.opened):
+                connection.transport.abort()
         logger.info("drain_finished")
 
     async def close(self) -> None:
@@ -123,15 +128,15 @@ class Server:
         logger.info("listening", extra={"address": address or "*", "port": port})
 
     async def _send_away(self, window_s: float) -> None:
-        leaving = list(self._hub.registry.by_client.values())
+        leaving = list(self._hub.registry.opened)
         random.shuffle(leaving)
         steps = max(1, int(min(window_s, len(leaving) / CLOSES_PER_S) / DRAIN_STEP_S))
         for step in range(steps):
             _close(leaving[step::steps])
             await asyncio.sleep(DRAIN_STEP_S)
         while self.admission.num_open:
-            # Those that were still connecting when the list was made.
-            _close(list(self._hub.registry.by_client.values()))
+            # Those whose upgrade was under way when the list was made.
+            _close(list(self._hub.registry.opened))
             await asyncio.sleep(DRAIN_STEP_S)
 
 

@@ -19,6 +19,7 @@ from api.server_api_methods import METHODS, bad_request, error_body
 from api.server_api_requests import BatchRequest
 from hub.errors import EngineUnavailable, ReplyError
 from hub.protocol import codes
+from hub.protocol.surrogates import mend_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +35,15 @@ ERROR_MODE_HEADER = "X-Centrifugo-Error-Mode"
 STATUS_OF_ERROR = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
 
 MAX_BATCH_COMMANDS = 10_000
+
+COMMANDS_PER_SLICE = 500
+"""Commands of a batch that run before other work of the loop does."""
+
+PARALLEL_COMMANDS = 100
+"""Commands of a parallel batch that run at the same time."""
+
+BODY_DEADLINE_S = 10.0
+"""In which a whole body must have come: one that drips would hold its connection for ever."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -91,12 +101,17 @@ class ServerAPI:
         async def handle(request: web.Request) -> web.Response:
             if not self._has_key(request):
                 return web.Response(status=401)
-            body = await request.read()
+            body = await _read_body(request)
             try:
                 if not body.isascii():
                     body.decode()
                 return await serve(request, body)
+            except msgspec.ValidationError as exc:
+                return web.Response(status=400, text=str(exc))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+                mended = mend_surrogates(body)
+                if mended != body:
+                    return await serve(request, mended)
                 return web.Response(status=400, text=_describe(exc))
 
         return handle
@@ -128,11 +143,21 @@ class ServerAPI:
         batch = self._batch.decode(body or b"{}")
         if len(batch.commands) > MAX_BATCH_COMMANDS:
             return self._refused(request, bad_request("commands", f"has more than {MAX_BATCH_COMMANDS} entries"))
-        if batch.parallel:
-            replies = await asyncio.gather(*map(self._run, batch.commands))
-        else:
-            replies = [await self._run(command) for command in batch.commands]
+        step = PARALLEL_COMMANDS if batch.parallel else COMMANDS_PER_SLICE
+        run = self._run_at_once if batch.parallel else self._run_in_order
+        replies: list[dict[str, Any]] = []
+        for start in range(0, len(batch.commands), step):
+            replies += await run(batch.commands[start : start + step])
+            await asyncio.sleep(0)
         return _json(_ENCODER.encode({"replies": replies}))
+
+    async def _run_in_order(self, commands: list[BatchCommand | None]) -> list[dict[str, Any]]:
+        return [await self._run(command) for command in commands]
+
+    async def _run_at_once(self, commands: list[BatchCommand | None]) -> list[dict[str, Any]]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._run(command)) for command in commands]
+        return [task.result() for task in tasks]
 
     async def _run(self, command: BatchCommand | None) -> dict[str, Any]:
         name, request = _method_of(command)
@@ -160,10 +185,22 @@ class ServerAPI:
             params = b"{}" if command.params is UNSET else bytes(command.params)
             _, method = METHODS[command.method]
             return Result(await method(self._hub, self._decoders[command.method].decode(params)))
+        except msgspec.DecodeError as exc:
+            return {"error": error_body(bad_request("params", str(exc)))}
         except ReplyError as failure:
             return {"error": error_body(failure)}
         except EngineUnavailable:
             return {"error": error_body(ReplyError(codes.INTERNAL))}
+
+
+async def _read_body(request: web.Request) -> bytes:
+    if request.content.is_eof():
+        return await request.read()  # it is here already, as nearly always: no timer
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            return await request.read()
+    except TimeoutError as exc:
+        raise web.HTTPRequestTimeout(text="body: did not arrive in time") from exc
 
 
 def _method_of(command: BatchCommand | None) -> tuple[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import fnmatch
@@ -14,8 +15,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from api import server_api_requests as requests
 from api.process_usage import process_usage
 from hub.commands.rpc import RPCCall
-from hub.control import DisconnectUser, RefreshUser, SubscribeUser, UnsubscribeUser
-from hub.errors import ReplyError
+from hub.control_operations import DisconnectUser, RefreshUser, SubscribeUser, UnsubscribeUser
+from hub.errors import EngineUnavailable, ReplyError
 from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
 from hub.protocol.codes import ErrorCode
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 EMPTY: dict[str, object] = {}
 
 MAX_BROADCAST_CHANNELS = 10_000
+MAX_IDEMPOTENCY_KEY = 255
+MAX_PATTERN = 255
+
+PER_SLICE = 256
+"""Channels handled before other work of the loop runs."""
 
 
 class Published(Struct, omit_defaults=True, gc=False):
@@ -63,17 +69,23 @@ async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
         raise bad_request("channels", f"has more than {MAX_BROADCAST_CHANNELS} entries")
     data, how = _data(request), _how(request)
     responses: list[dict[str, object]] = []
-    for channel in request.channels:
+    for count, channel in enumerate(request.channels, 1):
         try:
             outcome = await hub.publish(channel, data, tags=request.tags, how=how)
             responses.append({"result": _published(outcome)})
         except ReplyError as failure:
             responses.append({"error": error_body(failure)})
+        except EngineUnavailable:
+            responses.append({"error": error_body(ReplyError(codes.INTERNAL))})
+        if count % PER_SLICE == 0:
+            await asyncio.sleep(0)
     return {"responses": responses}
 
 
 def _how(request: requests.PublishRequest | requests.BroadcastRequest) -> How:
     if request.skip_history or request.idempotency_key or request.version:
+        if len(request.idempotency_key) > MAX_IDEMPOTENCY_KEY:
+            raise bad_request("idempotency_key", f"is longer than {MAX_IDEMPOTENCY_KEY} characters")
         return How(request.skip_history, request.idempotency_key, request.version, request.version_epoch)
     return PLAINLY
 
@@ -89,6 +101,8 @@ async def subscribe(hub: Hub, request: requests.SubscribeRequest) -> object:
     if not request.channel:
         raise bad_request("channel", "is required")
     hub.channels.options(request.channel)
+    if request.expire_at and request.expire_at <= hub.clock.now_s():
+        raise bad_request("expire_at", "has passed")
     operation = SubscribeUser(
         user=user,
         client=request.client,
@@ -165,12 +179,15 @@ async def history_remove(hub: Hub, request: requests.ChannelRequest) -> object:
 
 async def channels(hub: Hub, request: requests.ChannelsRequest) -> object:
     """The channels with subscribers on this node."""
+    if len(request.pattern) > MAX_PATTERN:
+        raise bad_request("pattern", f"is longer than {MAX_PATTERN} characters")
     matches = re.compile(fnmatch.translate(request.pattern)).match if request.pattern else None
-    found = {
-        name: {"num_clients": channel.num_clients}
-        for name, channel in hub.index.channels.items()
-        if channel.num_clients and (matches is None or matches(name))
-    }
+    found: dict[str, object] = {}
+    for count, (name, channel) in enumerate(list(hub.index.channels.items()), 1):
+        if channel.num_clients and (matches is None or matches(name)):
+            found[name] = {"num_clients": channel.num_clients}
+        if count % PER_SLICE == 0:
+            await asyncio.sleep(0)
     return {"channels": found}
 
 
@@ -192,7 +209,7 @@ def _node(hub: Hub, node: NodeInfo) -> dict[str, object]:
     }
     if node.uid == hub.uid:
         uptime_s = hub.clock.monotonic_s() - hub.started_at_s
-        described["metrics"] = {"interval": uptime_s, "items": hub.counters.totals()}
+        described["metrics"] = {"interval": uptime_s, "items": hub.measures()}
         described["process"] = process_usage(uptime_s)
     return described
 
@@ -210,12 +227,13 @@ def error_body(failure: ReplyError) -> dict[str, object]:
     return {"code": failure.error.code, "message": failure.error.message}
 
 
-def _data(request: requests.PublishRequest | requests.BroadcastRequest) -> bytes:
+def _data(request: requests.PublishRequest | requests.BroadcastRequest) -> Raw:
+    """The payload, checked once however many channels it goes to."""
+    if request.b64data:
+        return parse_payload(_decoded("b64data", request.b64data))
     data = request.data
     if data is not UNSET:
-        return bytes(data)
-    if request.b64data:
-        return bytes(parse_payload(_decoded("b64data", request.b64data)))
+        return clean_payload(bytes(data))
     raise bad_request("data", "is required")
 
 

@@ -55,7 +55,7 @@ class SubscribeRequest(Struct, gc=False):
     b64info: str = ""
     data: Raw | UnsetType = UNSET
     b64data: str = ""
-    expire_at: int = 0
+    expire_at: UInt64 = 0
     recover_since: StreamPosition | UnsetType = UNSET
     override: Override | UnsetType = UNSET
 
@@ -76,7 +76,7 @@ class DisconnectRequest(Struct, gc=False):
     user: str | UnsetType = UNSET
     client: str = ""
     session: str = ""
-    whitelist: list[str] = []
+    whitelist: set[str] = set()
     disconnect: DisconnectWith | UnsetType = UNSET
 
 
@@ -85,7 +85,7 @@ class RefreshRequest(Struct, gc=False):
     client: str = ""
     session: str = ""
     expired: bool = False
-    expire_at: int = 0
+    expire_at: UInt64 = 0
     info: Raw | UnsetType = UNSET
 
 

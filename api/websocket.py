@@ -20,6 +20,8 @@ from hub.protocol.codes import CONNECTION_CLOSED, Disconnect
 from hub.protocol.json_codec import JSON
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from api.admission import Admission
     from api.config import WebSocketConfig
     from hub.hub import Hub
@@ -28,6 +30,9 @@ SUBPROTOCOL = "centrifuge-json"
 
 RESERVED_CLOSE_CODES = frozenset({1004, 1005, 1006, 1015})
 """RFC 6455 section 7.4.1: never on the wire; aiohttp lets 1006 pass (Autobahn case 7.9.5)."""
+
+NOT_UTF8 = Disconnect(WSCloseCode.INVALID_TEXT, "text is not UTF-8")
+"""RFC 6455 section 8.1. aiohttp would look, but only with `decode_text`, which costs a str per message."""
 
 CLOSE_TIMEOUT_S = 5.0
 
@@ -110,15 +115,17 @@ class WebSocketTransport:
             self._raw.write(frame)
 
     def close(self, disconnect: Disconnect) -> None:
+        """As hub.connection.Transport. 3000 means that the peer went away: nothing is written."""
+        if disconnect.code == CONNECTION_CLOSED.code:
+            self.is_goodbye_said = True
         self.say_goodbye(disconnect)
 
     def say_goodbye(self, disconnect: Disconnect) -> None:
-        """Write the Close frame, once. 3000 means that the peer went away: nothing is written."""
+        """Write the Close frame, once."""
         if self.is_goodbye_said or self._raw.is_closing():
             return
         self.is_goodbye_said = True
-        if disconnect.code != CONNECTION_CLOSED.code:
-            self._raw.write(close_frame(disconnect))
+        self._raw.write(close_frame(disconnect))
 
     def abort(self) -> None:
         self._raw.abort()
@@ -156,35 +163,57 @@ class WebSocketEdge:
         query = request.query
         if "protobuf" in (query.get("format"), query.get("cf_protocol")):
             raise web.HTTPBadRequest(text="format: protobuf is not served here, use json")
+        header = self._config.user_id_http_header
+        if header and not _is_unicode(request.headers.get(header, "")):
+            raise web.HTTPBadRequest(text=f"{header}: is not UTF-8")
 
     def _handshake(self, request: web.Request) -> Handshake:
         header = self._config.user_id_http_header
-        return Handshake(user=request.headers.get(header) if header else None, remote_address=request.remote or "")
+        return Handshake(user=request.headers.get(header) or None) if header else Handshake()
 
     async def _serve(self, socket: GuardedWebSocket, transport: WebSocketTransport, handshake: Handshake) -> None:
         connection = Connection(self._hub, transport, JSON, handshake)
-        connection.arm()
+        connection.opened()
         try:
-            await _read(socket, connection, transport)
+            await read_frames(socket, transport, connection.handle_frame)
         finally:
             transport.finish()
             await connection.closed()
 
 
-async def _read(socket: GuardedWebSocket, connection: Connection, transport: WebSocketTransport) -> None:
-    """Feed the connection until its peer closes, breaks the protocol or is gone."""
-    receive, handle_frame = socket.receive, connection.handle_frame
+async def read_frames(
+    socket: GuardedWebSocket, transport: WebSocketTransport, handle_frame: Callable[[bytes], Awaitable[None]]
+) -> None:
+    """Hand over every message, one at a time, until the peer closes, breaks the protocol or is gone."""
+    receive = socket.receive
     while True:
         message = await receive()
         kind = message.type
         if kind is _TEXT or kind is _BINARY:
-            await handle_frame(message.data)
+            data = message.data
+            if kind is _TEXT and not data.isascii() and not _is_utf8(data):
+                transport.say_goodbye(NOT_UTF8)
+                return
+            await handle_frame(data)
         elif kind is WSMsgType.CLOSE:
             code = message.data or WSCloseCode.OK
             transport.say_goodbye(Disconnect(1002, "bad close code") if code in RESERVED_CLOSE_CODES else _echo(code))
             return
         else:
             return
+
+
+def _is_unicode(text: str) -> bool:
+    """aiohttp smuggles undecodable header bytes through as surrogates, which no message could carry on."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _echo(code: int) -> Disconnect:

@@ -6,10 +6,11 @@ has ended. All work of a connection that waits runs in that handler; nothing her
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import logging
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import UNSET
@@ -25,9 +26,6 @@ from hub.rate_limit import Bucket
 from hub.tokens.claims import KeysUnavailable
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Mapping
-
     from hub.hub import Hub
     from hub.protocol.codes import Disconnect, ErrorCode
     from hub.protocol.messages import Command
@@ -56,8 +54,6 @@ class Handshake:
 
     user: str | None = None
     """The user a trusted proxy has authenticated (`client.user_id_http_header`)."""
-    remote_address: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class State(enum.Enum):
@@ -78,6 +74,13 @@ SLOW_CLOSING_DEADLINE_S = 1.0
 
 NO_HANDSHAKE = Handshake()
 
+NO_CHANNELS: frozenset[str] = frozenset()
+
+RELIEF_BYTES = 65_536
+"""Replies a client may have waiting before its next command waits too: a frame of small commands may ask for much."""
+
+RELIEF_INTERVAL_S = 0.01
+
 
 class Connection:
     """One client of the hub.
@@ -86,6 +89,7 @@ class Connection:
         client_id: what the protocol calls `client`, a fresh UUID.
         user: "" until connect succeeds, and for anonymous users after.
         expire_at_s: wall-clock second at which its right to be connected ends; 0 is never.
+        token_channels: the server-side subscriptions that its token named.
     """
 
     __slots__ = (
@@ -100,8 +104,6 @@ class Connection:
         "hub",
         "info",
         "is_pong_owed",
-        "is_server_refreshed",
-        "meta",
         "next_expiry_check_at_s",
         "next_ping_at_s",
         "next_presence_at_s",
@@ -111,6 +113,7 @@ class Connection:
         "state",
         "subscriptions",
         "timeout_at_s",
+        "token_channels",
         "transport",
         "user",
     )
@@ -123,7 +126,7 @@ class Connection:
         self.client_id = str(uuid.uuid4())
         self.user = ""
         self.info: OptionalRaw = UNSET
-        self.meta: Mapping[str, object] | None = None
+        self.token_channels: frozenset[str] = NO_CHANNELS
         self.state = State.NEW
         self.close_reason: Disconnect | None = None
         self.outbox = Outbox(transport, hub.config.client.queue_max_size_bytes, self)
@@ -132,7 +135,6 @@ class Connection:
         self.bucket = Bucket(hub.command_rate) if hub.command_rate is not None else None
         self.refused_commands = 0
         self.is_pong_owed = False
-        self.is_server_refreshed = False
         self.expire_at_s = 0.0
         self.deadline_slot = 0
         self.opened_at_s = hub.clock.monotonic_s()
@@ -162,6 +164,15 @@ class Connection:
             if self.is_over():
                 return
             await self._handle(command)
+            if self.outbox.pending_bytes > RELIEF_BYTES:
+                await self._wait_for_relief()
+
+    async def _wait_for_relief(self) -> None:
+        """Let what it asked for reach its socket before it gets more; one that does not read is closed meanwhile."""
+        await asyncio.sleep(0)
+        # The outbox is pure: it has no event to wait for.
+        while self.outbox.backlog is not None or self.outbox.pending_bytes > RELIEF_BYTES:  # noqa: ASYNC110
+            await asyncio.sleep(RELIEF_INTERVAL_S)
 
     async def _handle(self, command: Command) -> None:
         self.hub.counters.commands += 1
@@ -170,7 +181,7 @@ class Connection:
             if handler is None:
                 self._take_pong(command)
                 return
-            self._admit(command)
+            self._admit(command, request)
             await handler(self, command.id, request)
         except ReplyError as failure:
             self.refuse(command.id, failure.error)
@@ -183,11 +194,14 @@ class Connection:
             logger.exception("command_failed", extra={"client": self.client_id})
             self.refuse(command.id, codes.INTERNAL)
 
-    def _admit(self, command: Command) -> None:
-        """Whether the command may come now: connect first and once, an id on everything but `send`, within the rate."""
-        is_connect = command.connect is not UNSET
+    def _admit(self, command: Command, request: object) -> None:
+        """Whether the request may come now: connect first and once, an id on everything but `send`, within the rate.
+
+        A command may name several methods; it is judged by the one that will be run.
+        """
+        is_connect = request is command.connect
         is_in_turn = self.state is (_NEW if is_connect else _CONNECTED)
-        if not is_in_turn or (not command.id and command.send is UNSET):
+        if not is_in_turn or (not command.id and request is not command.send):
             raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
         bucket = self.bucket
         if bucket is None or bucket.take(self.hub.clock.monotonic_s()):
@@ -206,11 +220,20 @@ class Connection:
         self.timeout_at_s = NEVER
         self.arm()
 
-    def establish(self, user: str, *, info: OptionalRaw, expire_at_s: float, meta: Mapping[str, object] | None) -> None:
-        """Connect has succeeded: from here on the client is known, pinged and bound by its expiry."""
+    def opened(self) -> None:
+        """The transport is up: it can be drained, and has so long to connect."""
+        self.hub.registry.open(self)
+        self.arm()
+
+    def identify(self, user: str, info: OptionalRaw) -> None:
+        """It is known who this is; whether it may stay is not."""
+        self.user, self.info = user, info
+
+    def establish(self, expire_at_s: float, token_channels: frozenset[str]) -> None:
+        """Connect has succeeded: from here on the client can be found, is pinged, and is bound by its expiry."""
         hub = self.hub
         client = hub.config.client
-        self.user, self.info, self.meta = user, info, meta
+        self.token_channels = token_channels
         now_s = hub.clock.monotonic_s()
         self.timeout_at_s = NEVER
         if client.ping_interval_s:

@@ -12,13 +12,22 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET
 
+from hub.control_operations import (
+    DisconnectUser,
+    Envelope,
+    MessageUser,
+    Operation,
+    RefreshUser,
+    SubscribeUser,
+    UnsubscribeUser,
+)
 from hub.errors import Disconnected, EngineUnavailable, ReplyError
 from hub.joining import Grant, Wish, announce_join, begin_join, go_live, settle_join, ttl_s
 from hub.protocol import codes
 from hub.protocol.codes import Disconnect
-from hub.protocol.messages import Message, Push, Refresh, Reply, StreamPosition, Subscribe
+from hub.protocol.messages import Message, Push, Refresh, Reply, Subscribe, SubscribeResult
 from hub.recovery import RecoverFrom
 from hub.tokens.claims import Override
 
@@ -31,58 +40,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CONNECTIONS_PER_SLICE = 64
+"""Connections that an operation is applied to before other work of the loop runs."""
+
 MAX_WAITING = 10_000
 """Control messages of other nodes that may wait; beyond, the oldest are dropped and counted."""
-
-
-class UserTarget(Struct, omit_defaults=True, kw_only=True):
-    """Which connections: all of a user, or one client of it."""
-
-    user: str = ""
-    client: str = ""
-
-
-class SubscribeUser(UserTarget, tag="subscribe", kw_only=True):
-    channel: str
-    info: Raw | UnsetType = UNSET
-    data: Raw | UnsetType = UNSET
-    expire_at_s: float = 0.0
-    recover_since: StreamPosition | UnsetType = UNSET
-    override: dict[str, bool] | UnsetType = UNSET
-
-
-class UnsubscribeUser(UserTarget, tag="unsubscribe", kw_only=True):
-    channel: str = ""
-    """"" ends all subscriptions."""
-
-
-class DisconnectUser(UserTarget, tag="disconnect", kw_only=True):
-    code: int = codes.FORCE_DISCONNECT.code
-    reason: str = codes.FORCE_DISCONNECT.reason
-    whitelist: list[str] = []
-    """Client ids that stay."""
-
-
-class RefreshUser(UserTarget, tag="refresh", kw_only=True):
-    expired: bool = False
-    expire_at_s: float = 0.0
-    info: Raw | UnsetType = UNSET
-
-
-class MessageUser(UserTarget, tag="message", kw_only=True):
-    """An asynchronous message outside channels."""
-
-    data: Raw
-
-
-Operation = SubscribeUser | UnsubscribeUser | DisconnectUser | RefreshUser | MessageUser
-
-
-class Envelope(Struct):
-    """An operation and the node that has applied it already."""
-
-    node: str
-    operation: Operation
 
 
 class Control:
@@ -126,13 +88,26 @@ class Control:
             while self._waiting:
                 try:
                     await self._apply(self._waiting.popleft())
-                except (ReplyError, EngineUnavailable) as exc:
-                    logger.warning("control_operation_failed", extra={"error": str(exc)})
+                except Exception:  # another node's message must not end this one
+                    logger.exception("control_operation_failed")
 
     async def _apply(self, operation: Operation) -> None:
+        """To every connection it names. One that fails, or leaves meanwhile, keeps no other from it."""
         work = _WORK[type(operation)]
-        for connection in self._hub.registry.of_user(operation.user, client=operation.client):
-            await work(connection, operation)
+        failure: ReplyError | EngineUnavailable | None = None
+        targets = self._hub.registry.of_user(operation.user, client=operation.client)
+        for count, connection in enumerate(targets, 1):
+            try:
+                if not connection.is_over():
+                    await work(connection, operation)
+            except (ReplyError, EngineUnavailable) as exc:
+                failure = failure if connection.is_over() else exc
+            except Disconnected as exc:
+                connection.close(exc.disconnect)
+            if count % CONNECTIONS_PER_SLICE == 0:
+                await asyncio.sleep(0)
+        if failure is not None:
+            raise failure
 
 
 async def _subscribe(connection: Connection, operation: SubscribeUser) -> None:
@@ -141,20 +116,30 @@ async def _subscribe(connection: Connection, operation: SubscribeUser) -> None:
         return
     since = operation.recover_since
     wish = Wish(recover=None if since is UNSET else RecoverFrom(since.offset, since.epoch))
-    override = Override() if operation.override is UNSET else Override(**operation.override)
-    grant = Grant(info=operation.info, data=operation.data, expire_at_s=operation.expire_at_s, override=override)
+    grant = Grant(
+        info=operation.info,
+        data=operation.data,
+        expire_at_s=operation.expire_at_s,
+        override=_override(operation),
+    )
+    options = hub.channels.options(channel)
+    joining = await begin_join(connection, channel, options, wish=wish, grant=grant, is_server_side=True)
     try:
-        joining = await begin_join(
-            connection, channel, hub.channels.options(channel), wish=wish, grant=grant, is_server_side=True
-        )
-    except Disconnected as failure:
-        connection.close(failure.disconnect)
-        return
-    try:
-        result = settle_join(joining)
-    except Disconnected as failure:
-        connection.close(failure.disconnect)
-        return
+        _push_subscribe(connection, channel, settle_join(joining))
+        go_live(joining)
+    except BaseException:
+        hub.abandon(joining.subscription)
+        raise
+    await announce_join(joining.subscription)
+
+
+def _override(operation: SubscribeUser) -> Override:
+    """Names that this version does not know come from a newer node and mean nothing here."""
+    named = {} if operation.override is UNSET else operation.override
+    return Override(**{name: value for name, value in named.items() if name in Override.__dataclass_fields__})
+
+
+def _push_subscribe(connection: Connection, channel: str, result: SubscribeResult) -> None:
     push = Subscribe(
         recoverable=result.recoverable,
         epoch=result.epoch,
@@ -166,8 +151,6 @@ async def _subscribe(connection: Connection, operation: SubscribeUser) -> None:
     if result.publications is not UNSET:
         for publication in result.publications:
             connection.reply(Reply(push=Push(channel=channel, pub=publication)))
-    go_live(joining)
-    await announce_join(joining.subscription)
 
 
 async def _unsubscribe(connection: Connection, operation: UnsubscribeUser) -> None:
@@ -189,12 +172,13 @@ async def _refresh(connection: Connection, operation: RefreshUser) -> None:
         connection.close(codes.CONNECTION_EXPIRED)
         return
     hub = connection.hub
-    connection.set_expiry(operation.expire_at_s)
+    if operation.expire_at_s:
+        connection.set_expiry(operation.expire_at_s)
     if operation.info is not UNSET:
         connection.info = operation.info
     refresh = Refresh()
-    if operation.expire_at_s:
-        refresh.expires, refresh.ttl = True, ttl_s(hub, operation.expire_at_s)
+    if connection.expire_at_s:
+        refresh.expires, refresh.ttl = True, ttl_s(hub, connection.expire_at_s)
     connection.reply(Reply(push=Push(refresh=refresh)))
 
 

@@ -11,7 +11,6 @@ class Counters:
     """Totals since the node started. Keys come from closed sets: command names, error and close codes."""
 
     connections_opened: int = 0
-    connections_refused: int = 0
     commands: int = 0
     bad_frames: int = 0
     publications: int = 0
@@ -25,6 +24,7 @@ class Counters:
     disconnects: Counter[int] = field(default_factory=Counter)
     unsubscribes: Counter[int] = field(default_factory=Counter)
     handler_failures: int = 0
+    announcements_lost: int = 0
 
     def totals(self) -> dict[str, float]:
         """Flat names and values, as `info` shows them."""

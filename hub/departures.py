@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from hub.connection import Connection
     from hub.hub import Hub
     from hub.subscriptions import Subscription
@@ -36,12 +38,7 @@ class Departures:
 
     def add(self, subscription: Subscription) -> None:
         """Queue the rest of a departure; a new subscription of this client to the channel waits for it."""
-        connection = subscription.connection
-        done = asyncio.get_running_loop().create_future()
-        if connection.departing is None:
-            connection.departing = {}
-        connection.departing[subscription.channel.name] = done
-        self._queue.append((subscription, done))
+        self._queue.append((subscription, self._announce(subscription)))
         self._wake.set()
 
     async def settled(self, connection: Connection, channel: str) -> None:
@@ -52,11 +49,7 @@ class Departures:
 
     async def finish(self, subscription: Subscription) -> None:
         """Remove the traces now. A trace that the engine does not let go of ends by its lease."""
-        try:
-            await self._remove(subscription)
-        except EngineUnavailable:
-            self.failures += 1
-            logger.warning("departure_unfinished", extra={"client": subscription.connection.client_id})
+        await self._finish(subscription, self._announce(subscription))
 
     async def run(self) -> None:
         """Finish queued departures; the supervisor's task."""
@@ -64,24 +57,41 @@ class Departures:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                subscription, done = self._queue.popleft()
-                try:
-                    await self.finish(subscription)
-                finally:
-                    self._settle(subscription, done)
+                await self._finish(*self._queue.popleft())
                 await asyncio.sleep(0)
 
-    def _settle(self, subscription: Subscription, done: asyncio.Future[None]) -> None:
-        departing = subscription.connection.departing
-        if departing is not None and departing.get(subscription.channel.name) is done:
-            del departing[subscription.channel.name]
+    def _announce(self, subscription: Subscription) -> asyncio.Future[None]:
+        connection = subscription.connection
+        if connection.departing is None:
+            connection.departing = {}
+        done = connection.departing[subscription.channel.name] = asyncio.get_running_loop().create_future()
+        return done
+
+    async def _finish(self, subscription: Subscription, done: asyncio.Future[None]) -> None:
+        hub, channel, connection = self._hub, subscription.channel, subscription.connection
+        try:
+            if subscription.has_presence:
+                await self._attempt(hub.engine.remove_presence(channel.name, connection.client_id, connection.user))
+            if subscription.is_announced:
+                await self._attempt(hub.engine.publish_leave(channel.name, subscription.client_info()))
+            await self._attempt(hub.detach(channel))
+        finally:
+            self._settle(connection, channel.name, done)
+
+    async def _attempt(self, step: Awaitable[None]) -> None:
+        """One step; its failure is counted and keeps no other from being tried."""
+        try:
+            await step
+        except EngineUnavailable:
+            self.failures += 1
+            logger.warning("departure_unfinished")
+
+    @staticmethod
+    def _settle(connection: Connection, channel: str, done: asyncio.Future[None]) -> None:
+        departing = connection.departing
+        if departing is not None and departing.get(channel) is done:
+            del departing[channel]
+            if not departing:
+                connection.departing = None
         if not done.done():
             done.set_result(None)
-
-    async def _remove(self, subscription: Subscription) -> None:
-        hub, channel, connection = self._hub, subscription.channel, subscription.connection
-        if subscription.has_presence:
-            await hub.engine.remove_presence(channel.name, connection.client_id, connection.user)
-        if subscription.is_announced:
-            await hub.engine.publish_leave(channel.name, subscription.client_info())
-        await hub.detach(channel)

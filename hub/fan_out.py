@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hub.outbox import HIGH_WATER_BYTES, LOW_WATER_BYTES, Outbox, flatten, frame_messages
+from hub.outbox import HIGH_WATER_BYTES, MAX_WRITE_BYTES, Outbox, flatten, frame_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +44,18 @@ class FanOut:
     Args:
         schedule: runs a callback once, after the events of this tick (`loop.call_soon`).
         on_overflow: called, outside any iteration over audiences, with an outbox whose backlog is over its bound.
+        on_congestion: called when an outbox becomes congested: drain_congested has to be called from then on.
     """
 
-    def __init__(self, schedule: Callable[[Callable[[], None]], object], on_overflow: Callable[[Outbox], None]) -> None:
+    def __init__(
+        self,
+        schedule: Callable[[Callable[[], None]], object],
+        on_overflow: Callable[[Outbox], None],
+        on_congestion: Callable[[], None] = lambda: None,
+    ) -> None:
         self._schedule = schedule
         self._on_overflow = on_overflow
+        self._on_congestion = on_congestion
         self._audiences: list[Audience] = []
         self._dirty: deque[Outbox] = deque()
         self._is_scheduled = False
@@ -72,6 +79,7 @@ class FanOut:
             self._dirty.append(outbox)
             self._wake()
         outbox.pending.append(message)
+        outbox.pending_bytes += len(message)
 
     def release(self, audience: Audience) -> None:
         """Hand the waiting batch to the members as they are now: before the membership changes (AUD-1)."""
@@ -90,9 +98,7 @@ class FanOut:
     def flush(self) -> None:
         """Write a slice of what is pending; schedules itself again until nothing is."""
         self._is_scheduled = False
-        audiences, self._audiences = self._audiences, []
-        for audience in audiences:
-            self.release(audience)
+        self._release_all()
         dirty = self._dirty
         last_pending: list[bytes | list[bytes]] | None = None
         last_framing: Framing | None = None
@@ -104,48 +110,77 @@ class FanOut:
             if not pending:  # closed since it was queued
                 continue
             outbox.pending = []
-            if outbox.backlog is not None or outbox.buffered_bytes() > HIGH_WATER_BYTES:
-                self._hold_back(outbox, pending, overflowed)
+            outbox.pending_bytes = 0
+            if outbox.backlog is not None:
+                if not outbox.hold_back(pending):
+                    overflowed.append(outbox)
                 continue
             # Equal lists of the very same batch objects compare by identity: a few ns.
             if outbox.framing is not last_framing or pending != last_pending:
                 last_pending, last_framing = pending, outbox.framing
                 frame = frame_messages(last_framing, flatten(pending))
+            if len(frame) > MAX_WRITE_BYTES:
+                self._write_in_parts(outbox, pending, overflowed)
+                continue
             outbox.write(frame)
             self.writes += 1
+            if outbox.buffered_bytes() > HIGH_WATER_BYTES:
+                self._congest(outbox)
         if dirty:
             self._wake()
         for outbox in overflowed:
             self._on_overflow(outbox)
 
+    def _release_all(self) -> None:
+        audiences, self._audiences = self._audiences, []
+        for audience in audiences:
+            self.release(audience)
+
     def flush_all(self, outbox: Outbox) -> None:
         """Write what one outbox has pending, now: its connection is about to close."""
         pending, outbox.pending = outbox.pending, []
-        if pending and outbox.backlog is None and outbox.buffered_bytes() <= HIGH_WATER_BYTES:
+        if pending and outbox.backlog is None:
             outbox.write(frame_messages(outbox.framing, flatten(pending)))
 
     def drain_congested(self, now_s: float, write_timeout_s: float) -> list[Outbox]:
-        """Write backlogs whose sockets have drained; return the outboxes that made no progress for write_timeout_s."""
+        """Go on with backlogs whose sockets drain; return the outboxes that made no progress for write_timeout_s."""
         stalled = []
         for outbox in list(self.congested):
-            buffered = outbox.buffered_bytes()
             if outbox.is_closed:
                 del self.congested[outbox]
-            elif buffered <= LOW_WATER_BYTES:
-                del self.congested[outbox]
-                outbox.write_backlog()
+                continue
+            buffered = outbox.buffered_bytes()
+            if buffered <= HIGH_WATER_BYTES:
+                self._relieve(outbox)
             elif buffered < outbox.stalled_bytes or not outbox.stalled_since_s:
                 outbox.stalled_bytes, outbox.stalled_since_s = buffered, now_s
             elif now_s - outbox.stalled_since_s >= write_timeout_s:
                 stalled.append(outbox)
         return stalled
 
-    def _hold_back(self, outbox: Outbox, pending: list[bytes | list[bytes]], overflowed: list[Outbox]) -> None:
-        if outbox not in self.congested:
-            self.congested[outbox] = None
-            outbox.stalled_since_s = 0.0
-        if not outbox.hold_back(pending):
+    def _relieve(self, outbox: Outbox) -> None:
+        """The socket has drained: write on; without a backlog it is congested no more."""
+        outbox.stalled_since_s = 0.0
+        if outbox.backlog:
+            outbox.write_backlog()
+            self.writes += 1
+        elif outbox.buffered_bytes() <= HIGH_WATER_BYTES:
+            outbox.backlog = None
+            del self.congested[outbox]
+
+    def _write_in_parts(self, outbox: Outbox, pending: list[bytes | list[bytes]], overflowed: list[Outbox]) -> None:
+        """More than one write may carry: the first part goes out, the rest when the socket has taken that."""
+        self._congest(outbox)
+        messages = flatten(pending)
+        outbox.hold_back(messages[:1])
+        outbox.write_backlog()
+        if not outbox.hold_back(messages[1:]):
             overflowed.append(outbox)
+
+    def _congest(self, outbox: Outbox) -> None:
+        outbox.congest()
+        self.congested[outbox] = None
+        self._on_congestion()
 
     def _wake(self) -> None:
         if not self._is_scheduled:

@@ -32,7 +32,7 @@ from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from hub.clock import Clock
     from hub.config import HubConfig
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hub.engine import Engine, History
     from hub.outbox import Outbox
     from hub.protocol.codec import Codec
-    from hub.protocol.codes import Disconnect, Unsubscribed
+    from hub.protocol.codes import Unsubscribed
     from hub.protocol.messages import ClientInfo, Publication, StreamPosition
     from hub.subscriptions import LiveChannel, Subscription
     from hub.tokens.jwks import Fetch
@@ -68,7 +68,8 @@ class Hub:
         self.index = SubscriptionIndex()
         self.registry = Registry()
         self.deadlines = DeadlineWheel()
-        self.fan_out = FanOut(asyncio.get_running_loop().call_soon, self._close_slow)
+        self.congestion = asyncio.Event()
+        self.fan_out = FanOut(asyncio.get_running_loop().call_soon, self._close_slow, self.congestion.set)
         self.tokens = TokenVerifier(config.client.token, clock, fetch)
         separate = config.client.subscription_token
         self.subscription_tokens = self.tokens if separate is None else TokenVerifier(separate, clock, fetch)
@@ -80,6 +81,15 @@ class Hub:
         self.presence = PresenceLeases(self)
         self.departures = Departures(self)
         self.control = Control(self)
+        self.gauges: dict[str, Callable[[], float]] = {
+            "deliveries": lambda: self.fan_out.deliveries,
+            "writes": lambda: self.fan_out.writes,
+            "congested": lambda: len(self.fan_out.congested),
+            "departures_waiting": lambda: self.departures.num_waiting,
+            "departures_failed": lambda: self.departures.failures,
+            "presence_renewals_failed": lambda: self.presence.failures,
+            "control_dropped": lambda: self.control.dropped,
+        }
         self.publishing = Publishing(self)
         self.publish = self.publishing.publish
         engine.bind(self)
@@ -107,8 +117,12 @@ class Hub:
                     return
                 self._break(live)
         fan_out = self.fan_out
-        for codec, audience in live.audiences.items():
-            fan_out.publish(audience, codec.encode_publication(channel, publication))
+        try:
+            for codec, audience in live.audiences.items():
+                fan_out.publish(audience, codec.encode_publication(channel, publication))
+        except Exception:
+            self._break(live)  # the position has moved on: nobody may be left with a gap it is not told of
+            raise
         if live.joining:
             live.offer_to_joining(publication, position, fan_out)
 
@@ -175,15 +189,20 @@ class Hub:
                 channel.is_attached = True
 
     async def detach(self, channel: LiveChannel) -> None:
-        """Give up the node's interest when nobody here is subscribed any more."""
-        if _is_idle(channel):
-            async with _lock(channel):
-                if _is_idle(channel):  # nobody came while this waited
-                    # First: whoever comes while the engine lets go must wait for the lock and attach anew.
-                    channel.is_attached = False
-                    channel.position = None
-                    await self.engine.unsubscribe(channel.name)
-        self.index.drop_if_empty(channel)
+        """Give up the node's interest when nobody here is subscribed any more.
+
+        Should the engine not answer, it may go on handing over a channel that nobody listens to: harmless.
+        """
+        try:
+            if _is_idle(channel):
+                async with _lock(channel):
+                    if _is_idle(channel):  # nobody came while this waited
+                        # First: whoever comes while the engine lets go must wait for the lock and attach anew.
+                        channel.is_attached = False
+                        channel.position = None
+                        await self.engine.unsubscribe(channel.name)
+        finally:
+            self.index.drop_if_empty(channel)
 
     def _part(self, subscription: Subscription) -> bool:
         """Take a subscription out of its channel and its connection, at once; say whether it still was in."""
@@ -193,6 +212,7 @@ class Hub:
         if subscriptions.get(name) is not subscription:
             return False
         del subscriptions[name]
+        self.index.num_subscriptions -= 1
         return True
 
     async def depart(self, subscription: Subscription) -> None:
@@ -204,6 +224,11 @@ class Hub:
         """End a subscription; what has to wait is done by the departures task."""
         if self._part(subscription):
             self.departures.add(subscription)
+
+    def abandon(self, subscription: Subscription) -> None:
+        """Its join failed, or it was ended while it joined: whatever the join has left behind is removed."""
+        self._part(subscription)
+        self.departures.add(subscription)
 
     def end(self, subscription: Subscription, why: Unsubscribed) -> None:
         """End a subscription from the server's side and tell its client."""
@@ -243,10 +268,6 @@ class Hub:
         for subscription in list(connection.subscriptions.values()):
             await self.depart(subscription)
 
-    def close_all(self, disconnect: Disconnect) -> None:
-        for connection in list(self.registry.by_client.values()):
-            connection.close(disconnect)
-
     def _close_slow(self, outbox: Outbox) -> None:
         connection: Connection | None = outbox.owner  # type: ignore[assignment]  # every outbox here is a connection's
         if connection is not None:
@@ -278,6 +299,10 @@ class Hub:
         if since is not None and since.epoch and since.epoch != history.position.epoch:
             raise ReplyError(codes.UNRECOVERABLE_POSITION)
         return history
+
+    def measures(self) -> dict[str, float]:
+        """Everything counted here and now, by name."""
+        return self.counters.totals() | {name: float(read()) for name, read in self.gauges.items()}
 
     def node_info(self) -> NodeInfo:
         """This node as the others see it."""

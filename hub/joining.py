@@ -6,13 +6,14 @@ is told and serving it live no publication can slip through; the answer is sent 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from hub.engine import HistoryQuery
-from hub.errors import Disconnected, ReplyError
+from hub.errors import Disconnected, EngineUnavailable, ReplyError
 from hub.permissions import may_read_history, may_see_presence
 from hub.protocol import codes
 from hub.protocol.messages import OptionalRaw, StreamPosition, SubscribeResult
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hub.connection import Connection
     from hub.engine import History
     from hub.hub import Hub
+
+logger = logging.getLogger(__name__)
 
 MAX_TTL_S = 365 * 24 * 3600
 """Longest lifetime told to a client: JavaScript timers overflow beyond."""
@@ -99,16 +102,23 @@ async def begin_join(
         joining.wanted = wish.recover or RecoverFrom(0, "")
     try:
         await hub.attach(subscription.channel)
+        _require_wanted(subscription)
         if subscription.is_positioned:
             joining.history = await _read_history(hub, joining)
+            _require_wanted(subscription)
         if subscription.has_presence:
             await hub.presence.add(subscription)
-        if subscription.phase is Phase.LEFT:
-            raise ReplyError(codes.INTERNAL)
+            _require_wanted(subscription)
     except BaseException:
-        hub.depart_later(subscription)
+        hub.abandon(subscription)
         raise
     return joining
+
+
+def _require_wanted(subscription: Subscription) -> None:
+    """A backend, or the end of the connection, may have ended it while it waited."""
+    if subscription.phase is Phase.LEFT:
+        raise ReplyError(codes.INTERNAL)
 
 
 def settle_join(joining: Joining) -> SubscribeResult:
@@ -158,11 +168,19 @@ def go_live(joining: Joining) -> None:
 
 
 async def announce_join(subscription: Subscription) -> None:
-    """Tell the channel, the newcomer included. After the answer, so that it comes after it."""
-    if subscription.emits_join_leave and subscription.phase is not Phase.LEFT:
-        hub = subscription.connection.hub
-        subscription.is_announced = True
+    """Tell the channel, the newcomer included. After the answer, so that it comes after it.
+
+    At most once: the subscription stands whether or not the engine takes the announcement.
+    """
+    if not subscription.emits_join_leave or subscription.phase is Phase.LEFT:
+        return
+    hub = subscription.connection.hub
+    subscription.is_announced = True
+    try:
         await hub.engine.publish_join(subscription.channel.name, subscription.client_info())
+    except EngineUnavailable:
+        hub.counters.announcements_lost += 1
+        logger.warning("join_not_announced")
 
 
 def ttl_s(hub: Hub, expire_at_s: float) -> int:
@@ -177,6 +195,8 @@ def _check_expiry(hub: Hub, grant: Grant) -> None:
 
 def _reserve(connection: Connection, channel: str, options: ChannelOptions, *, is_server_side: bool) -> Subscription:
     hub = connection.hub
+    if connection.is_over():
+        raise ReplyError(codes.INTERNAL)
     if channel in connection.subscriptions:
         raise ReplyError(codes.ALREADY_SUBSCRIBED)
     limit = hub.config.client.channel_limit
@@ -188,6 +208,7 @@ def _reserve(connection: Connection, channel: str, options: ChannelOptions, *, i
     subscription = Subscription(connection, live, is_server_side=is_server_side)
     live.reserve(subscription)
     connection.subscriptions[channel] = subscription
+    hub.index.num_subscriptions += 1
     return subscription
 
 

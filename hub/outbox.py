@@ -6,6 +6,7 @@ subscribers. Nothing here copies either: a stalled client costs references to by
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from hub.protocol.codec import Framing
 
 MAX_FRAME_BYTES = 65_536
-"""Messages are joined into transport messages of at most this size; centrifuge-python refuses more than 1 MiB."""
+"""Messages are joined into transport messages of at most this size: PyPI `websockets` refuses 1 MiB by default."""
 
 HIGH_WATER_BYTES = 65_536
 """With more than this in the transport's own buffer the socket is congested and gets nothing new until it drains."""
 
-LOW_WATER_BYTES = 16_384
+MAX_WRITE_BYTES = 262_144
+"""Most that is handed to a transport at once, unless a single message is longer: what one write can cost."""
 
 
 class Sink(Protocol):
@@ -38,12 +40,13 @@ class Sink(Protocol):
 class Outbox:
     """Everything accepted for one socket and not yet written.
 
-    `pending` is this tick's; `backlog` is what a congested socket could not take.
+    `pending` is this tick's; `backlog` is what a congested socket could not take, None while it is not congested.
 
     Invariants:
         OUT-1  messages leave in the order in which they were accepted.
         OUT-2  backlog_bytes is the sum of the lengths of the messages in the backlog.
-        OUT-3  a backlog beyond max_bytes is reported at the flush that made it so, and never grows after.
+        OUT-3  what waits beyond max_bytes is reported at the flush that made it so, and never grows after. A single
+               message longer than that still goes out, or its client could never get it.
     """
 
     __slots__ = (
@@ -55,6 +58,7 @@ class Outbox:
         "max_bytes",
         "owner",
         "pending",
+        "pending_bytes",
         "stalled_bytes",
         "stalled_since_s",
         "write",
@@ -62,7 +66,8 @@ class Outbox:
 
     def __init__(self, sink: Sink, max_bytes: int, owner: object = None) -> None:
         self.pending: list[bytes | list[bytes]] = []
-        self.backlog: list[bytes] | None = None
+        self.pending_bytes = 0  # of replies: the one kind of message that a client makes for itself
+        self.backlog: deque[bytes] | None = None
         self.backlog_bytes = 0
         self.framing = sink.framing
         # Bound once: fan-out calls them per subscriber, and an attribute chain there costs as much as the call.
@@ -74,27 +79,42 @@ class Outbox:
         self.stalled_since_s = 0.0
         self.stalled_bytes = 0
 
-    def hold_back(self, entries: Iterable[bytes | list[bytes]]) -> bool:
-        """Move entries to the backlog; say whether it is still within bounds (OUT-3)."""
+    def congest(self) -> None:
+        """From here on messages go to the backlog."""
         if self.backlog is None:
-            self.backlog = []
+            self.backlog = deque()
+            self.stalled_since_s = 0.0
+
+    def hold_back(self, entries: Iterable[bytes | list[bytes]]) -> bool:
+        """Move entries to the backlog of a congested outbox; say whether it is within bounds (OUT-3)."""
+        assert self.backlog is not None, "only a congested outbox has a backlog"
         if self.backlog_bytes > self.max_bytes:
             return False
         messages = flatten(entries)
         self.backlog += messages
         self.backlog_bytes += sum(map(len, messages))
-        return self.backlog_bytes + self.buffered_bytes() <= self.max_bytes
+        # What a single long message left in the transport does not count, or whatever follows it would be too much.
+        in_transport = min(self.buffered_bytes(), HIGH_WATER_BYTES + MAX_WRITE_BYTES)
+        return self.backlog_bytes + in_transport <= self.max_bytes
 
     def write_backlog(self) -> None:
-        """Write the whole backlog; the socket has drained."""
-        backlog, self.backlog, self.backlog_bytes = self.backlog, None, 0
-        if backlog:
-            self.write(frame_messages(self.framing, backlog))
+        """Write as much of the backlog as one write may carry, at least one message."""
+        backlog = self.backlog
+        group: list[bytes] = []
+        group_bytes = 0
+        while backlog and (not group or group_bytes + len(backlog[0]) <= MAX_WRITE_BYTES):
+            message = backlog.popleft()
+            group.append(message)
+            group_bytes += len(message)
+        if group:
+            self.backlog_bytes -= group_bytes
+            self.write(frame_messages(self.framing, group))
 
     def close(self) -> None:
         """Drop what waits and accept nothing more."""
         self.is_closed = True
         self.pending = []
+        self.pending_bytes = 0
         self.backlog = None
         self.backlog_bytes = 0
 

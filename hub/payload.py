@@ -7,6 +7,8 @@ frame with 1007), and deep nesting (Python's and some mobile parsers recurse).
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from hub.errors import ReplyError
@@ -15,7 +17,11 @@ from hub.protocol.codes import BAD_REQUEST
 MAX_DEPTH = 64
 """Deepest nesting of a payload. CPython's json module, used by centrifuge-python, fails near 1,000."""
 
-_BACKSLASH, _QUOTE, _NEWLINE, _RETURN = b'\\"\n\r'
+_NEWLINE, _RETURN = b"\n\r"
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"')  # possessive: linear, and without a stack
+_CLOSED = b"]"
+_OPENED_AND_CLOSED = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 _VALIDATOR = msgspec.json.Decoder(msgspec.Raw)
 
@@ -28,7 +34,7 @@ def clean_payload(data: bytes) -> msgspec.Raw:
     """
     if not data.isascii():
         _require_utf8(data)
-    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+    if len(data) > 2 * MAX_DEPTH and data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deeper(data, MAX_DEPTH):
         raise ReplyError(BAD_REQUEST)
     # Looking for a number is eight times as fast as looking for a one-byte string (0.03 against 0.24 µs).
     if _NEWLINE in data or _RETURN in data:
@@ -56,23 +62,12 @@ def _require_utf8(data: bytes) -> None:
         raise ReplyError(BAD_REQUEST) from exc
 
 
-def _depth(data: bytes) -> int:
-    """Deepest nesting of one valid JSON value; brackets inside strings do not count."""
-    deepest = depth = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == _BACKSLASH:
-                escaped = True
-            elif byte == _QUOTE:
-                in_string = False
-        elif byte == _QUOTE:
-            in_string = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest
+def _is_deeper(data: bytes, most: int) -> bool:
+    """Whether one valid JSON value is nested deeper, in a millisecond for a client's largest message."""
+    depth = 0
+    for opened in _STRINGS.sub(b"", data).translate(_OPENED_AND_CLOSED, _NOT_BRACKETS).split(_CLOSED):
+        depth += len(opened)
+        if depth > most:
+            return True
+        depth -= 1
+    return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from hub.engine import PublishOptions, PublishOutcome
 from hub.errors import ReplyError
@@ -47,7 +47,7 @@ class Publishing:
     async def publish(
         self,
         channel: str,
-        data: bytes,
+        data: bytes | Raw,
         *,
         info: ClientInfo | UnsetType = UNSET,
         tags: dict[str, str] | UnsetType = UNSET,
@@ -56,7 +56,7 @@ class Publishing:
         """Publish one JSON value to a channel; when it returns, the publication is stored and on its way.
 
         Args:
-            data: one valid JSON value (decoders have seen to that).
+            data: one valid JSON value (decoders have seen to that); as Raw it has passed clean_payload already.
 
         Raises:
             ReplyError: 102 unknown namespace; 107 bad channel name or data the namespace refuses.
@@ -64,8 +64,8 @@ class Publishing:
         """
         hub = self._hub
         options = hub.channels.options(channel)
-        raw = clean_payload(data)
-        if options.publication_data_format == "json_object" and data.lstrip()[:1] != b"{":
+        raw = data if type(data) is Raw else clean_payload(bytes(data))
+        if options.publication_data_format == "json_object" and bytes(raw).lstrip()[:1] != b"{":
             raise ReplyError(BAD_REQUEST)
         if how is PLAINLY:
             engine_options = self._plain.get(id(options)) or self._remember(options)

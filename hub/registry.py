@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from hub.connection import Connection
 
 
 class Registry:
-    """Holds connections from their successful connect to their end."""
+    """All open connections; those whose connect was answered can be found by client and by user."""
 
     def __init__(self) -> None:
+        self.opened: dict[Connection, None] = {}
         self.by_client: dict[str, Connection] = {}
         self._by_user: dict[str, dict[Connection, None]] = {}
+
+    def open(self, connection: Connection) -> None:
+        """It has a transport; nobody knows yet who it is."""
+        self.opened[connection] = None
 
     def add(self, connection: Connection) -> None:
         self.by_client[connection.client_id] = connection
         self._by_user.setdefault(connection.user, {})[connection] = None
 
     def remove(self, connection: Connection) -> None:
+        """Its transport has ended."""
+        self.opened.pop(connection, None)
         if self.by_client.pop(connection.client_id, None) is None:
             return
         peers = self._by_user[connection.user]
@@ -35,9 +40,6 @@ class Registry:
             connection = self.by_client.get(client)
             return [connection] if connection is not None and connection.user == user else []
         return list(self._by_user.get(user, ()))
-
-    def select(self, condition: Callable[[Connection], bool]) -> Iterable[Connection]:
-        return [connection for connection in self.by_client.values() if condition(connection)]
 
     @property
     def num_clients(self) -> int:

@@ -97,8 +97,6 @@ class LiveChannel:
         "name",
         "options",
         "position",
-        "position_checked_at_s",
-        "published_at_s",
         "watchers",
     )
 
@@ -111,8 +109,6 @@ class LiveChannel:
         self.position: StreamPosition | None = None
         self.is_attached = False
         self.lock: asyncio.Lock | None = None  # owned by Hub.attach
-        self.published_at_s = 0.0
-        self.position_checked_at_s = 0.0
 
     @property
     def num_clients(self) -> int:
@@ -194,6 +190,7 @@ class SubscriptionIndex:
 
     def __init__(self) -> None:
         self.channels: dict[str, LiveChannel] = {}
+        self.num_subscriptions = 0
 
     def open(self, name: str, options: ChannelOptions) -> LiveChannel:
         channel = self.channels.get(name)
@@ -211,7 +208,3 @@ class SubscriptionIndex:
         if self.channels.get(channel.name) is channel:
             del self.channels[channel.name]
         return True
-
-    @property
-    def num_subscriptions(self) -> int:
-        return sum(channel.num_clients for channel in self.channels.values())

@@ -22,8 +22,11 @@ logger = logging.getLogger(__name__)
 DUE_PER_SLICE = 256
 """Connections whose deadlines are handled before other work of the loop runs."""
 
-DRAIN_INTERVAL_S = 0.05
-"""How often congested sockets are looked at; a healthy one drains its 64 KiB well within."""
+CHANNELS_PER_SLICE = 128
+"""Channels whose position is compared before other work of the loop runs."""
+
+DRAIN_INTERVAL_S = 0.01
+"""How often congested sockets are looked at: with MAX_WRITE_BYTES, what a healthy one can get is 25 MB a second."""
 
 ANNOUNCE_INTERVAL_S = 3.0
 
@@ -54,10 +57,12 @@ async def keep_deadlines(hub: Hub) -> None:
 async def drain_congested(hub: Hub) -> None:
     """Give drained sockets their backlog; close those that stand still or hold too much."""
     while True:
-        await asyncio.sleep(DRAIN_INTERVAL_S if hub.fan_out.congested else TICK_S)
-        if hub.fan_out.congested:
+        await hub.congestion.wait()
+        while hub.fan_out.congested:
+            await asyncio.sleep(DRAIN_INTERVAL_S)
             now_s = hub.clock.monotonic_s()
             hub.close_stalled(hub.fan_out.drain_congested(now_s, hub.config.client.write_timeout_s))
+        hub.congestion.clear()
 
 
 async def check_positions(hub: Hub) -> None:
@@ -69,9 +74,11 @@ async def check_positions(hub: Hub) -> None:
     while True:
         await asyncio.sleep(max(delay_s, TICK_S))
         suspects = []
-        for channel in list(hub.index.channels.values()):
+        for count, channel in enumerate(list(hub.index.channels.values()), 1):
             if channel.has_positioned() and await _is_behind(hub, channel):
                 suspects.append(channel)
+            if count % CHANNELS_PER_SLICE == 0:
+                await asyncio.sleep(0)
         if suspects:
             await asyncio.sleep(POSITION_GRACE_S)
             for channel in suspects:

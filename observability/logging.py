@@ -33,6 +33,17 @@ def mask_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+class _HostileRequests(logging.Filter):
+    """What aiohttp says of a request it cannot parse: the peer's bytes, with a stack.
+
+    Anybody can cause it at will, and the bytes may be a credential in a malformed header. The peer got its 400.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not type(error).__module__.startswith("aiohttp.http")
+
+
 def configure_logging(level: str = "info", style: Literal["json", "console"] = "json") -> None:
     """Route all logging of this process to standard error. Called once, by main."""
     before: list[Processor] = [
@@ -55,6 +66,7 @@ def configure_logging(level: str = "info", style: Literal["json", "console"] = "
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(_HostileRequests())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -12,7 +12,6 @@ class LoopLag:
 
     def __init__(self) -> None:
         self.lag_s = 0.0
-        self.worst_s = 0.0
         self._expected_at_s = 0.0
 
     def current_s(self, now_s: float) -> float:
@@ -27,4 +26,3 @@ class LoopLag:
             self._expected_at_s = loop.time() + INTERVAL_S
             await asyncio.sleep(INTERVAL_S)
             self.lag_s = max(0.0, loop.time() - self._expected_at_s)
-            self.worst_s = max(self.worst_s, self.lag_s)

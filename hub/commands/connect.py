@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from hub.channels import personal_channel
-from hub.errors import Disconnected, ReplyError
+from hub.control_operations import DisconnectUser
+from hub.errors import Disconnected, EngineUnavailable, ReplyError
 from hub.joining import Grant, Joining, Wish, announce_join, begin_join, go_live, settle_join, ttl_s
 from hub.protocol import codes
 from hub.protocol.messages import ConnectResult, Reply
@@ -16,48 +18,58 @@ from hub.recovery import RecoverFrom
 from hub.tokens.claims import ConnectClaims, Override, TokenExpired, TokenInvalid, TokenSubscription
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hub.connection import Connection
     from hub.hub import Hub
     from hub.protocol.messages import ConnectRequest, SubscribeResult
 
+logger = logging.getLogger(__name__)
+
 _NO_SUBSCRIPTION = TokenSubscription()
 
 
-class _Admitted(NamedTuple):
-    claims: ConnectClaims
-    subscriptions: Mapping[str, TokenSubscription]
-
-
 async def handle_connect(connection: Connection, command_id: int, request: ConnectRequest) -> None:
-    """Admit the client, open its server-side subscriptions, answer, then let their publications flow."""
+    """Admit the client, open its server-side subscriptions, answer, then let their publications flow.
+
+    Nobody finds the connection before it is answered; when it is refused, nothing of it is left.
+    """
     hub = connection.hub
-    admitted = await _admit(connection, request)
-    joinings = await _join_all(connection, request, admitted)
-    results = {joining.subscription.channel.name: settle_join(joining) for joining in joinings}
-    connection.reply(Reply(id=command_id, connect=_result(connection, results)))
-    for joining in joinings:
-        go_live(joining)
+    claims = await _authenticate(connection, request)
+    subscriptions = _server_side(hub, claims)
+    _check_limit(hub, claims.user)
+    connection.identify(claims.user, claims.info)
+    joinings = await _join_all(connection, request, subscriptions)
+    try:
+        results = {joining.subscription.channel.name: settle_join(joining) for joining in joinings}
+        if connection.is_over():
+            raise ReplyError(codes.INTERNAL)
+        _check_limit(hub, claims.user)  # others of this user may have come while this one waited
+        connection.establish(claims.expire_at_s, frozenset(claims.subs))
+        connection.reply(Reply(id=command_id, connect=_result(connection, results)))
+        for joining in joinings:
+            go_live(joining)
+    except BaseException:
+        _abandon(hub, joinings)
+        raise
     hub.counters.connections_opened += 1
     for joining in joinings:
         await announce_join(joining.subscription)
+    await _end_other_connections(connection)
 
 
-async def _admit(connection: Connection, request: ConnectRequest) -> _Admitted:
-    hub = connection.hub
-    claims = await _authenticate(connection, request)
+def _server_side(hub: Hub, claims: ConnectClaims) -> dict[str, TokenSubscription]:
+    """The channels that the token and the configuration subscribe this user to."""
     subscriptions = dict(claims.subs)
     personal = hub.config.client.subscribe_to_user_personal_channel
     if personal.enabled and claims.user:
         subscriptions[personal_channel(claims.user, personal.personal_channel_namespace)] = _NO_SUBSCRIPTION
     for channel in subscriptions:
         hub.channels.options(channel)
-    _check_limit(hub, claims.user)
-    connection.establish(claims.user, info=claims.info, expire_at_s=claims.expire_at_s, meta=claims.meta)
-    if personal.enabled and personal.single_connection and claims.user:
-        _end_other_connections(connection)
-    return _Admitted(claims, subscriptions)
+    return subscriptions
+
+
+def _abandon(hub: Hub, joinings: list[Joining]) -> None:
+    for joining in joinings:
+        hub.abandon(joining.subscription)
 
 
 async def _authenticate(connection: Connection, request: ConnectRequest) -> ConnectClaims:
@@ -95,35 +107,54 @@ def _claims_of_user(user: str) -> ConnectClaims:
 
 def _check_limit(hub: Hub, user: str) -> None:
     limit = hub.config.client.user_connection_limit
-    if limit and user and len(hub.registry.of_user(user)) >= limit:
+    if not limit or not user:
+        return
+    if sum(not other.is_over() for other in hub.registry.of_user(user)) >= limit:
         raise Disconnected(codes.CONNECTION_LIMIT)
 
 
-def _end_other_connections(connection: Connection) -> None:
-    for other in connection.hub.registry.of_user(connection.user):
-        if other is not connection:
-            other.close(codes.CONNECTION_LIMIT)
-
-
-async def _join_all(connection: Connection, request: ConnectRequest, admitted: _Admitted) -> list[Joining]:
+async def _end_other_connections(connection: Connection) -> None:
+    """With `single_connection` the newest connection of a user is the only one, on all nodes."""
     hub = connection.hub
-    wanted = {} if request.subs is UNSET else request.subs
-    joinings = []
-    for channel, subscription in admitted.subscriptions.items():
-        position = wanted.get(channel)
-        recover = RecoverFrom(position.offset, position.epoch) if position is not None and position.recover else None
-        grant = Grant(info=subscription.info, data=subscription.data, override=subscription.override or Override())
-        joinings.append(
-            await begin_join(
-                connection,
-                channel,
-                hub.channels.options(channel),
-                wish=Wish(recover=recover),
-                grant=grant,
-                is_server_side=True,
-            )
+    personal = hub.config.client.subscribe_to_user_personal_channel
+    if not (personal.enabled and personal.single_connection and connection.user):
+        return
+    why = codes.CONNECTION_LIMIT
+    stays = {connection.client_id}
+    try:
+        await hub.control.perform(
+            DisconnectUser(user=connection.user, code=why.code, reason=why.reason, whitelist=stays)
         )
+    except EngineUnavailable:
+        logger.warning("other_nodes_not_told", extra={"client": connection.client_id})
+
+
+async def _join_all(
+    connection: Connection, request: ConnectRequest, subscriptions: dict[str, TokenSubscription]
+) -> list[Joining]:
+    joinings: list[Joining] = []
+    try:
+        for channel, subscription in subscriptions.items():
+            joinings.append(await _join(connection, request, channel, subscription))
+    except BaseException:
+        _abandon(connection.hub, joinings)
+        raise
     return joinings
+
+
+async def _join(
+    connection: Connection, request: ConnectRequest, channel: str, subscription: TokenSubscription
+) -> Joining:
+    position = None if request.subs is UNSET else request.subs.get(channel)
+    recover = RecoverFrom(position.offset, position.epoch) if position is not None and position.recover else None
+    return await begin_join(
+        connection,
+        channel,
+        connection.hub.channels.options(channel),
+        wish=Wish(recover=recover),
+        grant=Grant(info=subscription.info, data=subscription.data, override=subscription.override or Override()),
+        is_server_side=True,
+    )
 
 
 def _result(connection: Connection, subs: dict[str, SubscribeResult]) -> ConnectResult:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def handle_refresh(connection: Connection, command_id: int, request: RefreshRequest) -> None:
     """Extend the connection's right to be here."""
     hub = connection.hub
-    if not request.token or connection.is_server_refreshed:
+    if not request.token:
         raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
     try:
         claims = await hub.tokens.verify_connect(request.token, ignore_expiry=hub.config.client.insecure)
@@ -31,7 +31,6 @@ async def handle_refresh(connection: Connection, command_id: int, request: Refre
     _check_same_client(connection, claims)
     connection.set_expiry(0.0 if hub.config.client.insecure else claims.expire_at_s)
     connection.info = claims.info
-    connection.meta = claims.meta
     result = RefreshResult(client=connection.client_id, version=hub.config.version)
     if connection.expire_at_s:
         result.expires, result.ttl = True, ttl_s(hub, connection.expire_at_s)
@@ -41,11 +40,9 @@ async def handle_refresh(connection: Connection, command_id: int, request: Refre
 def _check_same_client(connection: Connection, claims: ConnectClaims) -> None:
     if claims.user != connection.user:
         raise Disconnected(codes.INVALID_TOKEN)
-    for channel in claims.subs:
-        subscription = connection.subscriptions.get(channel)
-        if subscription is None or not subscription.is_server_side:
-            # The token names subscriptions that this connection did not begin with: it has to connect anew.
-            raise Disconnected(codes.INSUFFICIENT_STATE)
+    if frozenset(claims.subs) != connection.token_channels:
+        # Other subscriptions than it began with: it has to connect anew to get or lose them.
+        raise Disconnected(codes.INSUFFICIENT_STATE)
 
 
 async def handle_sub_refresh(connection: Connection, command_id: int, request: SubRefreshRequest) -> None:
@@ -73,7 +70,10 @@ async def _extend(connection: Connection, subscription: Subscription, token: str
         raise ReplyError(codes.EXPIRED) from exc
     except TokenInvalid as exc:
         raise Disconnected(codes.INVALID_TOKEN) from exc
-    if claims.channel != subscription.channel.name or claims.user != connection.user:
+    is_ours = claims.channel == subscription.channel.name and claims.user == connection.user
+    if not is_ours or (claims.client and claims.client != connection.client_id):
         raise Disconnected(codes.INVALID_TOKEN)
+    if claims.expire_at_s and claims.expire_at_s <= hub.clock.now_s() and not is_insecure:
+        raise ReplyError(codes.EXPIRED)
     subscription.expire_at_s = 0.0 if is_insecure else claims.expire_at_s
     subscription.info = claims.info

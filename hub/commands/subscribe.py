@@ -35,12 +35,11 @@ async def handle_subscribe(connection: Connection, command_id: int, request: Sub
     grant = await _authorize(connection, options, request)
     joining = await begin_join(connection, channel, options, wish=_wish(request), grant=grant)
     try:
-        result = settle_join(joining)
+        connection.reply(Reply(id=command_id, subscribe=settle_join(joining)))
+        go_live(joining)
     except BaseException:
-        hub.depart_later(joining.subscription)
+        hub.abandon(joining.subscription)
         raise
-    connection.reply(Reply(id=command_id, subscribe=result))
-    go_live(joining)
     await announce_join(joining.subscription)
 
 

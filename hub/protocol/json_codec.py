@@ -6,9 +6,20 @@ import msgspec
 
 from hub.protocol.codec import BadFrame
 from hub.protocol.messages import Command, Publication, Push, Reply
+from hub.protocol.surrogates import mend_surrogates
 
 _COMMANDS = msgspec.json.Decoder(Command)
 _ENCODER = msgspec.json.Encoder()
+
+
+def _decode(frame: bytes) -> list[Command]:
+    try:
+        return _COMMANDS.decode_lines(frame)
+    except msgspec.DecodeError:
+        mended = mend_surrogates(frame)
+        if mended == frame:
+            raise
+        return _COMMANDS.decode_lines(mended)
 
 
 class JSONCodec:
@@ -23,7 +34,7 @@ class JSONCodec:
             if not frame.isascii():
                 # A text frame must be UTF-8 (RFC 6455 section 8.1), and raw payloads are passed on as they came.
                 frame.decode()
-            commands = _COMMANDS.decode_lines(frame)
+            commands = _decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             raise BadFrame(str(exc)) from exc
         if not commands:

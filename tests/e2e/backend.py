@@ -1,4 +1,4 @@
-"""An application's backend as the SDKs' pages know it: signs tokens, publishes, serves the page; and cuts their wire."""
+"""An application's backend as its pages know it: signs tokens, publishes, serves the page; and cuts their wire."""
 
 from __future__ import annotations
 
@@ -84,5 +84,3 @@ async def backend(api: APIClient, wire: Proxy, *ports: int, script: Path | None 
 
 def origin(port: int) -> str:
     return f"http://{HOST}:{port}"
-
-

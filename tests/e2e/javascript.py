@@ -24,9 +24,10 @@ SCENARIO_PATIENCE_S = 4 * PATIENCE_S
 """Longer than a scenario's own patience, which says what it waited for."""
 
 
-def names_of(module: str) -> list[str]:
-    """The scenarios of a module: its functions of one `world`, so that none is forgotten here."""
-    return re.findall(r"^async function (\w+)\(world\)", (DIRECTORY / module).read_text(encoding="utf-8"), re.MULTILINE)
+def names_of(*modules: str) -> list[str]:
+    """The scenarios of these modules: whatever they export, so that none is forgotten here."""
+    sources = [(DIRECTORY / "scenarios" / f"{module}.mjs").read_text(encoding="utf-8") for module in modules]
+    return re.findall(r"^export async function (\w+)\(world\)", "".join(sources), re.MULTILINE)
 
 
 class ScenarioRunner:
@@ -86,5 +87,3 @@ def bundle_page(out_file: Path) -> None:
     subprocess.run(
         [*esbuild, "--bundle", "--log-level=warning", f"--outfile={out_file}"], cwd=DIRECTORY, check=True, timeout=60
     )
-
-

@@ -44,11 +44,11 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
         yield Browser(scenarios, allowed, foreign)
 
 
-@pytest.mark.parametrize("scenario", names_of("scenarios.mjs"))
+@pytest.mark.parametrize("scenario", names_of("channels", "connections", "recovery"))
 async def test_in_chromium(browser: Browser, scenario: str) -> None:
     await browser.scenarios.run(scenario, browser.allowed_origin)
 
 
-@pytest.mark.parametrize("scenario", names_of("foreign.mjs"))
+@pytest.mark.parametrize("scenario", names_of("foreign_origin"))
 async def test_in_chromium_from_a_foreign_origin(browser: Browser, scenario: str) -> None:
     await browser.scenarios.run(scenario, browser.foreign_origin)

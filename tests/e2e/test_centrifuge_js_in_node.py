@@ -1,4 +1,4 @@
-"""npm `centrifuge` 5.8 in Node.js, unchanged, on a running server. The scenarios are in tests/js/scenarios.mjs."""
+"""npm `centrifuge` 5.8 in Node.js, unchanged, on a running server. The scenarios are in tests/js/scenarios."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ async def runner() -> AsyncIterator[ScenarioRunner]:
         yield scenarios
 
 
-@pytest.mark.parametrize("scenario", names_of("scenarios.mjs"))
+@pytest.mark.parametrize("scenario", names_of("channels", "connections", "recovery"))
 async def test_in_node(runner: ScenarioRunner, scenario: str) -> None:
     await runner.run(scenario)

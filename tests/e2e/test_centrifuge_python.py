@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from centrifuge import ClientState, SubscriptionState
-from centrifuge.exceptions import ReplyError
 
-from tests.e2e.python_sdk import subscription_of
+from tests.e2e.python_sdk import ClientState, ReplyError, SubscriptionState, subscription_of
 from tests.support.patience import eventually
 from tests.support.tokens import OTHER_SECRET, connection_token, subscription_token
 
@@ -112,7 +110,8 @@ async def test_connect_disconnect_loop_ends_in_its_last_state(world: World) -> N
     assert len(events.of("disconnected")) == 30
 
     async def only_one_is_left() -> bool:
-        return (await world.api.call("presence_stats", channel=f"personal:#{world.user()}"))["num_clients"] == 1
+        stats = await world.api.call("presence_stats", channel=f"personal:#{world.user()}")
+        return stats == {"num_clients": 1, "num_users": 1}
 
     await eventually(only_one_is_left)
 
@@ -181,7 +180,7 @@ async def test_presence_stats(world: World) -> None:
     await again.disconnect()
 
     async def nobody_is_left() -> bool:
-        return (await ada.presence_stats(world.channel())).num_clients == 0
+        return not (await ada.presence_stats(world.channel())).num_clients
 
     await eventually(nobody_is_left)
 
@@ -200,9 +199,7 @@ async def test_presence_and_history_where_there_are_none(world: World) -> None:
 async def test_subscription_token(world: World) -> None:
     client, _ = await world.connected()
     channel = world.channel("private")
-    subscription, _ = await world.subscribed(
-        client, channel, token=world.subscription_token(channel, info={"seat": 7})
-    )
+    subscription, _ = await world.subscribed(client, channel, token=world.subscription_token(channel, info={"seat": 7}))
     assert [info.chan_info for info in (await subscription.presence()).clients.values()] == [{"seat": 7}]
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from centrifuge import StreamPosition
-from centrifuge.exceptions import ReplyError
 
-from tests.e2e.python_sdk import subscription_of
+from tests.e2e.python_sdk import HistoryResult, ReplyError, StreamPosition, subscription_of
 
 if TYPE_CHECKING:
-    from centrifuge import HistoryResult
-
     from tests.e2e.python_sdk import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -51,7 +48,7 @@ async def test_recovery_after_a_cut(world: World) -> None:
     last = 0
     for size in (10, 20, 30):
         missed = range(last + 1, last + size + 1)
-        back = await world.cut_during(events, lambda missed=missed: world.publish(world.channel(), *missed))
+        back = await world.cut_during(events, partial(world.publish, world.channel(), *missed))
         assert (back.was_recovering, back.recovered) == (True, True)
         last += size + 1
         await world.publish(world.channel(), last)

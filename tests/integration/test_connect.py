@@ -57,7 +57,7 @@ async def test_name_version_data_and_professional_fields_are_accepted(server: Lo
     )
 
 
-# --- tokens ------------------------------------------------------------------------------------------------------------
+# --- tokens -----------------------------------------------------------------------------------------------------------
 
 
 async def test_token_names_the_user_and_its_info(serve: Serve) -> None:
@@ -118,7 +118,7 @@ async def test_token_that_is_answered_with_an_error(server: LocalServer, token: 
         pytest.param("garbage", id="not a token"),
         pytest.param("..", id="three empty parts"),
         pytest.param(connection_token("42")[:-1], id="cut"),
-        pytest.param(jwt.encode({"sub": "42"}, None, algorithm="none"), id="alg none"),
+        pytest.param(jwt.encode({"sub": "42"}, "", algorithm="none"), id="alg none"),
         pytest.param(subscription_token("42", "news"), id="subscription token"),
         pytest.param(jwt.encode({"sub": 42}, SECRET), id="sub is a number"),
         pytest.param(jwt.encode({"sub": "42", "channels": "news"}, SECRET), id="channels is a string"),
@@ -181,7 +181,7 @@ async def test_header_is_nobodys_user_where_it_is_not_configured(serve: Serve) -
     assert await client.closing() == BAD_REQUEST
 
 
-# --- order -------------------------------------------------------------------------------------------------------------
+# --- order ------------------------------------------------------------------------------------------------------------
 
 
 async def test_second_connect_is_closed_with_3501(server: LocalServer) -> None:

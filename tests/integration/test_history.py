@@ -20,11 +20,9 @@ READABLE = replace(OPEN, history_size=10, history_ttl_s=60, allow_history_for_cl
 
 @pytest.fixture
 async def stream(serve: Serve) -> tuple[LocalServer, RawClient, str]:
-    """A stream with offsets 1 to 5 and data 10 to 50; its epoch."""
+    """A stream of five publications; its epoch."""
     server = await serve(hub_config(FULL))
-    epoch = ""
-    for n in range(1, 6):
-        epoch = (await server.api.publish("news", 10 * n))["epoch"]
+    epoch = await server.streamed("news", 5)
     return server, await server.connected(), epoch
 
 
@@ -54,7 +52,7 @@ async def test_what_a_query_returns(stream: Stream, request_: dict[str, Any], of
     server, client, epoch = stream
     result = await client.call("history", channel="news", **request_)
     assert [publication["offset"] for publication in result["publications"]] == offsets
-    assert [publication["data"] for publication in result["publications"]] == [10 * offset for offset in offsets]
+    assert [publication["data"] for publication in result["publications"]] == offsets
     assert (result["offset"], result["epoch"]) == (5, epoch)
     assert await server.api.call("history", channel="news", **request_) == result, "backends read the same"
 

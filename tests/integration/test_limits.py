@@ -25,7 +25,7 @@ async def refused_upgrade(server: LocalServer) -> tuple[int, str]:
     return response.status_code, response.headers.get("Retry-After", "")
 
 
-# --- commands ----------------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 async def burst(client: RawClient, count: int) -> list[int]:
@@ -54,7 +54,7 @@ async def test_rate_comes_back_with_time(serve: Serve) -> None:
     client = await server.connected()
 
     async def is_let_through() -> bool:
-        return (await client.refusal("rpc", method="x"))["code"] == 108
+        return bool((await client.refusal("rpc", method="x"))["code"] == 108)
 
     assert 111 in await burst(client, 60)
     await eventually(is_let_through)
@@ -73,7 +73,7 @@ async def test_no_limit_lets_everything_through(serve: Serve) -> None:
     assert await burst(await server.connected(), 1000) == [108] * 1000
 
 
-# --- channels ----------------------------------------------------------------------------------------------------------
+# --- channels ---------------------------------------------------------------------------------------------------------
 
 
 async def test_channel_limit_is_error_106_until_a_place_is_free(serve: Serve) -> None:
@@ -96,7 +96,7 @@ async def test_api_subscribe_beyond_the_limit_closes_with_3505(serve: Serve) -> 
     assert await client.closing() == Close(3505, "channel limit")
 
 
-# --- connections -------------------------------------------------------------------------------------------------------
+# --- connections ------------------------------------------------------------------------------------------------------
 
 
 async def test_connection_limit_is_503_until_a_place_is_free(serve: Serve) -> None:
@@ -138,7 +138,7 @@ async def test_user_connection_limit_does_not_count_anonymous_connections(serve:
     await asyncio.gather(*(server.connected() for _ in range(3)))
 
 
-# --- messages ----------------------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def frame_of(size_bytes: int) -> str:

@@ -79,7 +79,7 @@ async def test_every_subscriber_gets_every_publication_in_one_order(server: Loca
     ],
 )
 async def test_who_may_publish(
-    serve: Serve, options: dict[str, bool], user: str, is_subscribed: bool, may: bool
+    serve: Serve, options: dict[str, Any], user: str, is_subscribed: bool, may: bool
 ) -> None:
     server = await serve(hub_config(replace(LISTEN_ONLY, **options)))
     client = await server.connected(user)
@@ -115,7 +115,7 @@ async def test_publish_that_is_refused(server: LocalServer, request_: dict[str, 
         {},
         -1.5e300,
         2**63,
-        "\u2028\u0000\n\r\"\\ <&> ü 🚀",
+        '\u2028\u0000\n\r"\\ <&> ü 🚀',
         {"a": [None, {"b": []}]},
         json.loads("[" * 64 + "]" * 64),
     ],

@@ -22,13 +22,6 @@ SENTINEL = "_"
 """What SDKs send as epoch after their state was invalidated: it never matches."""
 
 
-async def streamed(server: LocalServer, count: int, channel: str = "news") -> str:
-    """Publish the numbers 1 to `count`; the epoch."""
-    for n in range(1, count + 1):
-        epoch: str = (await server.api.publish(channel, n))["epoch"]
-    return epoch
-
-
 def recovering(offset: int, epoch: str, **more: Any) -> dict[str, Any]:
     """A subscribe request as SDKs send it: a zero offset and an empty epoch are left out."""
     position = {name: value for name, value in (("offset", offset), ("epoch", epoch)) if value}
@@ -51,7 +44,7 @@ async def offsets_recovered(client: RawClient, request: dict[str, Any]) -> list[
 @pytest.mark.parametrize("missed", [0, 1, 5, 99])
 async def test_everything_missed_is_given(serve: Serve, missed: int) -> None:
     server = await serve(hub_config(QUIET))
-    epoch = await streamed(server, 1)
+    epoch = await server.streamed("news", 1)
     client = await server.subscribed("news")
     client.vanish()
     for n in range(missed):
@@ -79,7 +72,7 @@ async def test_everything_missed_is_given(serve: Serve, missed: int) -> None:
 )
 async def test_which_positions_recover(serve: Serve, offset: int, epoch: str, expected: list[int] | None) -> None:
     server = await serve(hub_config(QUIET))
-    known = await streamed(server, 5)
+    known = await server.streamed("news", 5)
     request = recovering(offset, known if epoch == "same" else epoch)
     assert await offsets_recovered(await server.connected(), request) == expected
 
@@ -92,7 +85,7 @@ async def test_from_zero_on_a_stream_without_publications(serve: Serve) -> None:
 
 async def test_unrecovered_answer_tells_the_top_to_go_on_from(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
-    epoch = await streamed(server, 5)
+    epoch = await server.streamed("news", 5)
     result = await (await server.connected()).call("subscribe", **recovering(2, "other"))
     assert (result["offset"], result["epoch"]) == (5, epoch)
     assert "recovered" not in result
@@ -103,28 +96,27 @@ async def test_trimmed_stream_recovers_whole_or_not_at_all(
     serve: Serve, offset: int, expected: list[int] | None
 ) -> None:
     server = await serve(hub_config(replace(QUIET, history_size=3)))
-    epoch = await streamed(server, 6)
+    epoch = await server.streamed("news", 6)
     assert await offsets_recovered(await server.connected(), recovering(offset, epoch)) == expected
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(2, [3, 4, 5]), (1, None)])
 async def test_more_than_the_limit_is_not_recovered(serve: Serve, offset: int, expected: list[int] | None) -> None:
     server = await serve(hub_config(QUIET, recovery_max_publication_limit=3))
-    epoch = await streamed(server, 5)
+    epoch = await server.streamed("news", 5)
     assert await offsets_recovered(await server.connected(), recovering(offset, epoch)) == expected
 
 
 async def test_without_a_limit_all_is_recovered(serve: Serve) -> None:
     server = await serve(hub_config(replace(QUIET, history_size=1000), recovery_max_publication_limit=0))
-    commands = [{"publish": {"channel": "news", "data": n}} for n in range(1000)]
-    epoch = (await server.api.call("batch", commands=commands))["replies"][0]["publish"]["epoch"]
+    epoch = await server.streamed("news", 1000)
     offsets = await offsets_recovered(await server.connected(), recovering(0, epoch))
     assert offsets == list(range(1, 1001))
 
 
 async def test_removed_history_recovers_only_who_missed_nothing(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
-    epoch = await streamed(server, 5)
+    epoch = await server.streamed("news", 5)
     await server.api.call("history_remove", channel="news")
     assert await offsets_recovered(await server.connected(), recovering(5, epoch)) == []
     assert await offsets_recovered(await server.connected(), recovering(4, epoch)) is None
@@ -134,7 +126,7 @@ async def test_removed_history_recovers_only_who_missed_nothing(serve: Serve) ->
 
 async def test_lost_position_means_another_epoch(serve: Serve) -> None:
     server = await serve(hub_config(replace(QUIET, history_ttl_s=1, history_meta_ttl_s=1)))
-    epoch = await streamed(server, 2)
+    epoch = await server.streamed("news", 2)
     await position_is_forgotten(server)
     assert (await server.api.publish("news", 1))["offset"] == 1
     assert await offsets_recovered(await server.connected(), recovering(1, epoch)) is None
@@ -142,7 +134,7 @@ async def test_lost_position_means_another_epoch(serve: Serve) -> None:
 
 async def test_publication_that_skips_history_is_no_gap(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
-    epoch = await streamed(server, 1)
+    epoch = await server.streamed("news", 1)
     client = await server.connected()
     await client.call("subscribe", **recovering(1, epoch))
     assert await server.api.publish("news", "passing", skip_history=True) == {}
@@ -156,7 +148,7 @@ async def test_publication_that_skips_history_is_no_gap(serve: Serve) -> None:
 async def test_resubscription_on_the_same_connection_recovers_too(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
     client = await server.subscribed("news")
-    epoch = await streamed(server, 2)
+    epoch = await server.streamed("news", 2)
     await client.data("news", 2)
     await client.call("unsubscribe", channel="news")
     await server.api.publish("news", 3)
@@ -170,13 +162,13 @@ async def test_recover_means_nothing_in_a_channel_that_cannot(server: LocalServe
 
 async def test_recovery_granted_by_a_token_alone(serve: Serve) -> None:
     server = await serve(hub_config(replace(QUIET, force_recovery=False)))
-    epoch = await streamed(server, 2)
+    epoch = await server.streamed("news", 2)
     client = await server.connected("42")
     token = subscription_token("42", "news", override={"force_recovery": {"value": True}})
     assert await offsets_recovered(client, recovering(1, epoch, token=token)) == [2]
 
 
-# --- reject unrecovered ------------------------------------------------------------------------------------------------
+# --- reject unrecovered -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -186,7 +178,7 @@ async def test_flag_bit_2_turns_an_unrecovered_answer_into_error_112(
     serve: Serve, flag: int, epoch: str, refused: bool
 ) -> None:
     server = await serve(hub_config(QUIET))
-    known = await streamed(server, 5)
+    known = await server.streamed("news", 5)
     client = await server.connected()
     request = recovering(2, known if epoch == "same" else epoch, flag=flag)
     reply = await client.ask("subscribe", **request)
@@ -198,22 +190,20 @@ async def test_flag_bit_2_turns_an_unrecovered_answer_into_error_112(
 
 async def test_flag_bit_2_without_recover_never_refuses(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
-    await streamed(server, 5)
+    await server.streamed("news", 5)
     await (await server.connected()).call("subscribe", channel="news", flag=2)
 
 
-# --- cache -------------------------------------------------------------------------------------------------------------
+# --- cache ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("offset", "epoch", "expected"),
     [(2, "same", [5]), (4, "same", [5]), (5, "same", []), (5, "other", [5]), (0, "", [5]), (9, "same", [5])],
 )
-async def test_cache_gives_the_latest_publication(
-    serve: Serve, offset: int, epoch: str, expected: list[int]
-) -> None:
+async def test_cache_gives_the_latest_publication(serve: Serve, offset: int, epoch: str, expected: list[int]) -> None:
     server = await serve(hub_config(CACHE))
-    known = await streamed(server, 5)
+    known = await server.streamed("news", 5)
     request = recovering(offset, known if epoch == "same" else epoch)
     assert await offsets_recovered(await server.connected(), request) == expected
 
@@ -223,14 +213,14 @@ async def test_empty_cache_recovers_only_who_is_at_the_top(
     serve: Serve, offset: int, expected: list[int] | None
 ) -> None:
     server = await serve(hub_config(CACHE))
-    epoch = await streamed(server, 5)
+    epoch = await server.streamed("news", 5)
     await server.api.call("history_remove", channel="news")
     assert await offsets_recovered(await server.connected(), recovering(offset, epoch)) == expected
 
 
 async def test_cache_without_recover_gives_nothing(serve: Serve) -> None:
     server = await serve(hub_config(CACHE))
-    await streamed(server, 5)
+    await server.streamed("news", 5)
     result = await (await server.connected()).call("subscribe", channel="news")
     assert result["offset"] == 5
     assert not {"publications", "recovered"} & result.keys()
@@ -238,21 +228,21 @@ async def test_cache_without_recover_gives_nothing(serve: Serve) -> None:
 
 async def test_auto_cache_gives_the_latest_publication_unasked(serve: Serve) -> None:
     server = await serve(hub_config(replace(CACHE, auto_cache_recover=True)))
-    await streamed(server, 5)
+    await server.streamed("news", 5)
     result = await (await server.connected()).call("subscribe", channel="news")
     assert [publication["data"] for publication in result["publications"]] == [5]
     assert result["recovered"] is True
     assert "was_recovering" not in result, "the client did not ask"
 
 
-# --- live positioning --------------------------------------------------------------------------------------------------
+# --- live positioning -------------------------------------------------------------------------------------------------
 
 
 async def test_continuity_lost_unsubscribes_with_2500(serve: Serve) -> None:
     """The stream moves on and this node is not told: as when a bus between nodes loses a message."""
     server = await serve(hub_config(QUIET, channel_position_check_delay_s=0.1))
     client = await server.subscribed("news")
-    epoch = await streamed(server, 2)
+    epoch = await server.streamed("news", 2)
     await client.data("news", 2)
     await publish_unheard(server, "news")
     assert await client.push("unsubscribe", "news") == {"code": 2500, "reason": "insufficient state"}
@@ -283,7 +273,7 @@ async def test_epoch_that_changes_under_a_subscription_unsubscribes(serve: Serve
         hub_config(replace(QUIET, history_ttl_s=1, history_meta_ttl_s=1), channel_position_check_delay_s=60)
     )
     client = await server.subscribed("news")
-    await streamed(server, 1)
+    await server.streamed("news", 1)
     await client.data("news", 1)
     await position_is_forgotten(server)
     await server.api.publish("news", "new life")

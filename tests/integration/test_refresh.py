@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.local_server import LocalServer
     from tests.support.raw_client import RawClient
 
-AT_ONCE = {"expired_close_delay_s": 0.0, "expired_sub_close_delay_s": 0.0, "presence_update_interval_s": 0.2}
+AT_ONCE = hub_config(expired_close_delay_s=0, expired_sub_close_delay_s=0, presence_update_interval_s=0.2)
 
 SOON_S = 1.5 * TIME_SCALE
 """Long enough to connect and to say something, short enough to wait for."""
@@ -27,11 +27,11 @@ async def connected_with(server: LocalServer, token: str) -> RawClient:
     return await server.connected(token=token)
 
 
-# --- the connection ----------------------------------------------------------------------------------------------------
+# --- the connection ---------------------------------------------------------------------------------------------------
 
 
 async def test_refresh_extends_the_connection_beyond_its_first_token(serve: Serve) -> None:
-    server = await serve(hub_config(**AT_ONCE))
+    server = await serve(AT_ONCE)
     client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     doomed = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     result = await client.call("refresh", token=connection_token("42", ttl_s=100))
@@ -44,7 +44,7 @@ async def test_refresh_extends_the_connection_beyond_its_first_token(serve: Serv
 
 
 async def test_refresh_with_a_token_without_end(serve: Serve) -> None:
-    server = await serve(hub_config(**AT_ONCE))
+    server = await serve(AT_ONCE)
     client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     doomed = await connected_with(server, connection_token("42", ttl_s=SOON_S))
     assert not {"expires", "ttl"} & (await client.call("refresh", token=connection_token("42", ttl_s=None))).keys()
@@ -55,7 +55,7 @@ async def test_refresh_with_a_token_without_end(serve: Serve) -> None:
 async def test_connection_outlives_its_token_by_the_close_delay(serve: Serve) -> None:
     server = await serve(hub_config(expired_close_delay_s=60))
     client = await connected_with(server, connection_token("42", ttl_s=SOON_S))
-    witness_server = await serve(hub_config(**AT_ONCE))
+    witness_server = await serve(AT_ONCE)
     witness = await connected_with(witness_server, connection_token("42", ttl_s=SOON_S))
     assert await witness.closing() == Close(3005, "connection expired")
     await client.call("refresh", token=connection_token("42", ttl_s=100))
@@ -93,11 +93,11 @@ async def test_refresh_with_the_same_channels_is_fine(server: LocalServer) -> No
     await client.call("refresh", token=connection_token("42", channels=["a", "b"]))
 
 
-# --- a subscription ----------------------------------------------------------------------------------------------------
+# --- a subscription ---------------------------------------------------------------------------------------------------
 
 
 async def test_sub_refresh_extends_the_subscription_beyond_its_first_token(serve: Serve) -> None:
-    server = await serve(hub_config(**AT_ONCE))
+    server = await serve(AT_ONCE)
     client, doomed = await server.connected("42"), await server.connected("42")
     for each in (client, doomed):
         await each.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=SOON_S))
@@ -112,7 +112,7 @@ async def test_sub_refresh_extends_the_subscription_beyond_its_first_token(serve
 
 
 async def test_expired_subscription_may_be_taken_up_again(serve: Serve) -> None:
-    server = await serve(hub_config(**AT_ONCE))
+    server = await serve(AT_ONCE)
     client = await server.connected("42")
     await client.call("subscribe", channel="news", token=subscription_token("42", "news", ttl_s=SOON_S))
     await client.push("unsubscribe", "news")
@@ -120,7 +120,7 @@ async def test_expired_subscription_may_be_taken_up_again(serve: Serve) -> None:
 
 
 async def test_expired_server_side_subscription_closes_the_connection(serve: Serve) -> None:
-    server = await serve(hub_config(**AT_ONCE))
+    server = await serve(AT_ONCE)
     client = await server.connected("42")
     # In the future when the call comes, and over soon after.
     expire_at = int(server.hub.clock.now_s() + 2 * TIME_SCALE)

@@ -21,7 +21,7 @@ CLOSED = ChannelOptions()
 QUIET = replace(FULL, presence=False, join_leave=False)
 
 
-# --- by token ----------------------------------------------------------------------------------------------------------
+# --- by token ---------------------------------------------------------------------------------------------------------
 
 
 async def test_channels_of_a_token_need_no_permission(serve: Serve) -> None:
@@ -60,8 +60,7 @@ async def test_recovery_positions_travel_with_connect(serve: Serve) -> None:
     token = connection_token("42", channels=["a", "b"])
     positions = {}
     for channel in ("a", "b"):
-        for n in range(3):
-            epoch = (await server.api.publish(channel, n))["epoch"]
+        epoch = await server.streamed(channel, 3)
         positions[channel] = {"recover": True, "epoch": epoch, "offset": 1}
     positions["b"]["epoch"] = "other"
     positions["unknown:to-this-token"] = {"recover": True}
@@ -92,7 +91,7 @@ async def test_more_channels_than_the_limit_is_closed_with_3505(serve: Serve) ->
     await server.forgotten()
 
 
-# --- personal channels -------------------------------------------------------------------------------------------------
+# --- personal channels ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("namespace", "channel"), [("", "#42"), ("personal", "personal:#42")])
@@ -132,7 +131,7 @@ async def test_single_connection_ends_the_users_other_connections(serve: Serve) 
     await other_user.settled()
 
 
-# --- through the API ---------------------------------------------------------------------------------------------------
+# --- through the API --------------------------------------------------------------------------------------------------
 
 
 async def test_api_subscribe_reaches_all_connections_of_the_user(server: LocalServer) -> None:
@@ -169,8 +168,7 @@ async def test_api_subscribe_tells_position_and_data_then_the_join(serve: Serve)
 async def test_api_subscribe_recovers_since_a_position(serve: Serve) -> None:
     server = await serve(hub_config(QUIET))
     client = await server.connected("42")
-    for n in range(1, 4):
-        epoch = (await server.api.publish("a", n))["epoch"]
+    epoch = await server.streamed("a", 3)
     await server.api.call("subscribe", user="42", channel="a", recover_since={"offset": 1, "epoch": epoch})
     assert (await client.push("subscribe", "a"))["offset"] == 1
     assert await client.data("a", 2) == [2, 3]

@@ -74,10 +74,9 @@ async def test_flags_of_a_subscription(
 
 async def test_position_is_the_streams_top(serve: Serve) -> None:
     server = await serve(hub_config(FULL))
-    for n in range(3):
-        position = await server.api.publish("news", n)
+    epoch = await server.streamed("news", 3)
     result = await (await server.connected()).call("subscribe", channel="news")
-    assert (result["offset"], result["epoch"]) == (3, position["epoch"])
+    assert (result["offset"], result["epoch"]) == (3, epoch)
     assert not {"publications", "recovered", "was_recovering"} & result.keys()
 
 
@@ -128,7 +127,7 @@ async def test_kinds_of_subscription_no_namespace_here_allows(
     assert (await client.refusal("subscribe", channel="news", **field))["code"] == code
 
 
-# --- names -------------------------------------------------------------------------------------------------------------
+# --- names ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -168,7 +167,7 @@ async def test_empty_channel_is_closed_with_3501(server: LocalServer, method: st
     assert await client.closing() == Close(3501, "bad request")
 
 
-# --- permissions -------------------------------------------------------------------------------------------------------
+# --- permissions ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ async def test_private_channel_needs_a_token_whatever_its_namespace_allows(serve
     assert await client.call("subscribe", channel="$secret", token=subscription_token("42", "$secret", None)) == {}
 
 
-# --- tokens ------------------------------------------------------------------------------------------------------------
+# --- tokens -----------------------------------------------------------------------------------------------------------
 
 
 async def test_token_alone_opens_a_closed_channel(serve: Serve) -> None:

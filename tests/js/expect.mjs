@@ -7,6 +7,11 @@ export function equal(actual, expected, what = "") {
   if (left !== right) throw new Error(`${what && `${what}: `}${left} instead of ${right}`);
 }
 
+/** All whole numbers of a range, both ends included. */
+export function numbers(from, to) {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
 export function ok(value, what) {
   if (!value) throw new Error(what);
 }

@@ -1,6 +1,6 @@
 // The page that scenarios run in; it came from the application's backend.
-import { foreign } from "./foreign.mjs";
 import { scenarios } from "./scenarios.mjs";
+import * as foreign from "./scenarios/foreign_origin.mjs";
 import { runScenario } from "./world.mjs";
 
 const all = { ...scenarios, ...foreign };

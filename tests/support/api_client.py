@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, NamedTuple
 
 import aiohttp
+from yarl import URL
 
 from tests.support.patience import PATIENCE_S
 
@@ -74,3 +76,15 @@ class APIClient:
         ):
             names = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status, names, await response.read())
+
+    async def exchange(self, request: bytes) -> bytes:
+        """Send bytes as they are on a connection of their own; the head of the answer."""
+        url = URL(self._http_url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                writer.write(request)
+                return await reader.readuntil(b"\r\n\r\n")
+        finally:
+            writer.close()
+            await writer.wait_closed()

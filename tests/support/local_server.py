@@ -103,6 +103,14 @@ class LocalServer:
             await client.call("subscribe", channel=channel, **subscribe)
         return client
 
+    async def streamed(self, channel: str, count: int) -> str:
+        """Publish the numbers 1 to `count`, each at the offset of the same number; the epoch."""
+        commands = [{"publish": {"channel": channel, "data": n}} for n in range(1, count + 1)]
+        replies = (await self.api.call("batch", commands=commands))["replies"]
+        assert [reply["publish"]["offset"] for reply in replies] == list(range(1, count + 1))
+        epoch: str = replies[0]["publish"]["epoch"]
+        return epoch
+
     async def forgotten(self) -> None:
         """Wait until the server holds nothing of any client any more."""
         await eventually(lambda: not self.server.admission.num_open and not self.hub.registry.num_clients)

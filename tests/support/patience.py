@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +23,15 @@ PATIENCE_S = 10 * TIME_SCALE
 POLL_S = 0.01
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], within_s: float = PATIENCE_S) -> T:
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], within_s: float = PATIENCE_S) -> T: ...
+
+
+@overload
+async def eventually(check: Callable[[], T], within_s: float = PATIENCE_S) -> T: ...
+
+
+async def eventually(check: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """Ask until the answer is true, and return it. A failed assertion inside `check` counts as "not yet".
 
     Raises:
@@ -43,6 +51,6 @@ async def eventually(check: Callable[[], T | Awaitable[T]], within_s: float = PA
         await asyncio.sleep(POLL_S)
 
 
-async def _answer(check: Callable[[], T | Awaitable[T]]) -> T:
+async def _answer(check: Callable[[], Any]) -> Any:
     answer = check()
     return await answer if inspect.isawaitable(answer) else answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import socket
 import struct
@@ -60,7 +61,7 @@ def _length(length: int, mask_bit: int) -> bytes:
 
 
 def upgrade_request(path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET") -> bytes:
-    """The opening handshake; `headers` replace those of the same name, None removes one."""
+    """The opening handshake; `headers` replace those of the same name."""
     fields = {
         "Host": "localhost",
         "Upgrade": "websocket",
@@ -69,7 +70,7 @@ def upgrade_request(path: str, headers: Mapping[str, str] | None = None, *, meth
         "Sec-WebSocket-Version": "13",
         **(headers or {}),
     }
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items() if value is not None)]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -108,10 +109,17 @@ class WireSocket:
                 (length,) = struct.unpack("!Q", await self._reader.readexactly(8))
             return Frame(first & 0x0F, await self._reader.readexactly(length))
 
-    async def closing(self) -> Frame:
-        """The Close frame, after whatever else comes; the server must have ended the connection behind it."""
+    async def goodbye(self) -> Frame:
+        """The Close frame, after whatever else comes."""
         while (received := await self.receive()).opcode != CLOSE:
             pass
+        return received
+
+    async def closing(self) -> Frame:
+        """The Close frame; it is answered, and the server must have ended the connection behind it."""
+        received = await self.goodbye()
+        with contextlib.suppress(ConnectionError):  # it may have ended already: that is the server's right
+            await self.send(frame(CLOSE, received.payload[:2]))
         await self.ended()
         return received
 

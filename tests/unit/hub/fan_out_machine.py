@@ -8,7 +8,7 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.fan_out import Audience, FanOut
 from hub.outbox import Outbox
@@ -29,6 +29,11 @@ SMALL = (
 """Limits that a few messages reach."""
 
 
+NUM_SUBSCRIBERS = 4
+NUM_CHANNELS = 3
+SLOTS = st.integers(0, NUM_SUBSCRIBERS - 1)
+CHANNELS = st.integers(0, NUM_CHANNELS - 1)
+SIZES = st.integers(0, 80)
 FILLINGS = st.sampled_from([0, LOW_WATER, LOW_WATER + 1, HIGH_WATER, HIGH_WATER + 1, 240])
 
 
@@ -83,7 +88,7 @@ class Channel:
 
 
 class FanOutMachine(RuleBasedStateMachine):
-    subscribers = Bundle("subscribers")
+    """Whoever is closed makes room for somebody new."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,8 +97,9 @@ class FanOutMachine(RuleBasedStateMachine):
         self.scheduled: list[Callable[[], None]] = []
         self.fan_out = FanOut(self.scheduled.append, self.on_overflow)
         self.framings = [MarkedLines(), MarkedLines()]
-        self.channels = [Channel(Audience(JSON)) for _ in range(3)]
+        self.channels = [Channel(Audience(JSON)) for _ in range(NUM_CHANNELS)]
         self.by_outbox: dict[Outbox, Subscriber] = {}
+        self.slots = [self.newcomer(slot) for slot in range(NUM_SUBSCRIBERS)]
         self.dirty_channels: list[Channel] = []
         self.now_s = 1
         self.num_messages = 0
@@ -117,6 +123,8 @@ class FanOutMachine(RuleBasedStateMachine):
         subscriber.is_overflow_reported = True
         self.leave_all(subscriber)
         outbox.close()
+        slot = self.slots.index(subscriber)
+        self.slots[slot] = self.newcomer(slot)
 
     def leave_all(self, subscriber: Subscriber) -> None:
         for channel in self.channels:
@@ -130,31 +138,35 @@ class FanOutMachine(RuleBasedStateMachine):
         self.fan_out.release(channel.audience)
         channel.release()
 
-    @rule(target=subscribers, framing=st.integers(0, 1))
-    def arrive(self, framing: int) -> Subscriber:
+    def newcomer(self, slot: int) -> Subscriber:
         transport = RecordingTransport()
-        transport.framing = self.framings[framing]
+        transport.framing = self.framings[slot % 2]
         outbox = Outbox(transport, MAX_BYTES)
         self.by_outbox[outbox] = subscriber = Subscriber(outbox, transport)
         return subscriber
 
-    @rule(subscriber=subscribers, number=st.integers(0, 2))
-    def join(self, subscriber: Subscriber, number: int) -> None:
-        channel = self.channels[number]
-        if subscriber.is_open and subscriber not in channel.members:
+    @initialize(joins=st.lists(st.tuples(SLOTS, CHANNELS), max_size=NUM_SUBSCRIBERS * NUM_CHANNELS))
+    def begin(self, joins: list[tuple[int, int]]) -> None:
+        for slot, number in joins:
+            self.join(slot, number)
+
+    @rule(slot=SLOTS, number=CHANNELS)
+    def join(self, slot: int, number: int) -> None:
+        subscriber, channel = self.slots[slot], self.channels[number]
+        if subscriber not in channel.members:
             self.change(channel)
             channel.members.append(subscriber)
             channel.audience.members[subscriber.outbox] = subscriber
 
-    @rule(subscriber=subscribers, number=st.integers(0, 2))
-    def leave(self, subscriber: Subscriber, number: int) -> None:
-        channel = self.channels[number]
+    @rule(slot=SLOTS, number=CHANNELS)
+    def leave(self, slot: int, number: int) -> None:
+        subscriber, channel = self.slots[slot], self.channels[number]
         if subscriber in channel.members:
             self.change(channel)
             channel.members.remove(subscriber)
             del channel.audience.members[subscriber.outbox]
 
-    @rule(number=st.integers(0, 2), sizes=st.lists(st.integers(0, 80), min_size=1, max_size=5))
+    @rule(number=CHANNELS, sizes=st.lists(SIZES, min_size=1, max_size=5))
     def publish(self, number: int, sizes: list[int]) -> None:
         channel = self.channels[number]
         for size in sizes:
@@ -164,12 +176,17 @@ class FanOutMachine(RuleBasedStateMachine):
                 self.dirty_channels.append(channel)
             channel.unreleased.append(message)
 
-    @rule(subscriber=subscribers, size=st.integers(0, 80))
-    def send(self, subscriber: Subscriber, size: int) -> None:
+    @rule(slot=SLOTS, size=SIZES)
+    def send(self, slot: int, size: int) -> None:
         message = self.message(size)
-        self.fan_out.send(subscriber.outbox, message)
-        if subscriber.is_open:
-            subscriber.expected.append(message)
+        self.fan_out.send(self.slots[slot].outbox, message)
+        self.slots[slot].expected.append(message)
+
+    @rule(size=SIZES)
+    def send_to_somebody_gone(self, size: int) -> None:
+        for outbox in self.by_outbox:
+            if outbox.is_closed:
+                self.fan_out.send(outbox, self.message(size))
 
     @precondition(lambda self: self.scheduled)
     @rule()
@@ -179,11 +196,10 @@ class FanOutMachine(RuleBasedStateMachine):
         self.dirty_channels = []
         self.scheduled.pop()()
 
-    @rule(
-        subscriber=subscribers, buffered=st.sampled_from([0, LOW_WATER, LOW_WATER + 1, HIGH_WATER, HIGH_WATER + 1, 240])
-    )
-    def fill_or_drain_a_socket(self, subscriber: Subscriber, buffered: int) -> None:
+    @rule(slot=SLOTS, buffered=FILLINGS)
+    def fill_or_drain_a_socket(self, slot: int, buffered: int) -> None:
         """A socket that is given nothing can only drain."""
+        subscriber = self.slots[slot]
         if not subscriber.is_congested or buffered <= subscriber.transport.buffered:
             subscriber.transport.buffered = buffered
 
@@ -198,16 +214,16 @@ class FanOutMachine(RuleBasedStateMachine):
             assert subscriber.is_congested == (subscriber in remaining)
             subscriber.looks.append(Look(self.now_s, subscriber.transport.buffered))
 
-    @rule(subscriber=subscribers)
-    def close(self, subscriber: Subscriber) -> None:
+    @rule(slot=SLOTS)
+    def close(self, slot: int) -> None:
         """Whatever its socket could take is written before the end."""
-        if not subscriber.is_open:
-            return
+        subscriber = self.slots[slot]
         could_take = not subscriber.is_congested and subscriber.transport.buffered <= HIGH_WATER
         self.leave_all(subscriber)
         self.fan_out.flush_all(subscriber.outbox)
         subscriber.outbox.close()
         assert not could_take or subscriber.transport.messages == subscriber.expected
+        self.slots[slot] = self.newcomer(slot)
 
     @rule()
     def quiesce(self) -> None:

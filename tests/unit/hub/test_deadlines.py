@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -59,7 +60,7 @@ class WheelMachine(RuleBasedStateMachine):
         due = self.wheel.due(self.now_s)
         assert len(set(due)) == len(due), "an item is due once"
         for item in due:
-            at_s, _ = self.deadlines.pop(item)
+            at_s, _ = self.deadlines.pop(cast("Item", item))
             assert at_s <= self.now_s, "never early"
         for at_s, set_at_s in self.deadlines.values():
             assert max(at_s, set_at_s) + TICK_S > self.now_s, "at most one tick late"

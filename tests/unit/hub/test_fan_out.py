@@ -8,11 +8,12 @@ from hypothesis import settings
 from hub.fan_out import WRITES_PER_SLICE, Audience, FanOut
 from hub.outbox import HIGH_WATER_BYTES, LOW_WATER_BYTES, Outbox
 from hub.protocol.json_codec import JSON
+from tests.unit.hub.examples import examples
 from tests.unit.hub.fan_out_machine import FanOutMachine
 from tests.unit.hub.recording_transport import RecordingTransport
 
 TestFanOutIsPlainLists = FanOutMachine.TestCase
-TestFanOutIsPlainLists.settings = settings(stateful_step_count=60)
+TestFanOutIsPlainLists.settings = settings(max_examples=examples(400), stateful_step_count=60)
 
 
 class Tick:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 
 import pytest
 
@@ -46,7 +47,7 @@ async def test_a_stop_that_was_asked_for_is_no_failure() -> None:
 
 @pytest.mark.parametrize(("work", "cause"), [(failing, ValueError), (returning, type(None))])
 async def test_a_task_that_ends_by_itself_is_a_failure_of_the_node(
-    work: type[asyncio.Future[None]], cause: type[BaseException]
+    work: Callable[[], Coroutine[object, object, None]], cause: type[BaseException]
 ) -> None:
     """W1: a deaf node must not stay up, whether its task raised or returned."""
     async with Supervisor() as supervisor:

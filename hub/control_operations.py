@@ -1,0 +1,58 @@
+"""What a backend does to the connections of a user, as messages between nodes."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from hub.protocol import codes
+from hub.protocol.messages import StreamPosition
+
+
+class UserTarget(Struct, omit_defaults=True, kw_only=True):
+    """Which connections: all of a user, or one client of it."""
+
+    user: str = ""
+    client: str = ""
+
+
+class SubscribeUser(UserTarget, tag="subscribe", kw_only=True):
+    channel: str
+    info: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+    expire_at_s: float = 0.0
+    recover_since: StreamPosition | UnsetType = UNSET
+    override: dict[str, bool] | UnsetType = UNSET
+
+
+class UnsubscribeUser(UserTarget, tag="unsubscribe", kw_only=True):
+    channel: str = ""
+    """"" ends all subscriptions."""
+
+
+class DisconnectUser(UserTarget, tag="disconnect", kw_only=True):
+    code: int = codes.FORCE_DISCONNECT.code
+    reason: str = codes.FORCE_DISCONNECT.reason
+    whitelist: set[str] = set()
+    """Client ids that stay."""
+
+
+class RefreshUser(UserTarget, tag="refresh", kw_only=True):
+    expired: bool = False
+    expire_at_s: float = 0.0
+    info: Raw | UnsetType = UNSET
+
+
+class MessageUser(UserTarget, tag="message", kw_only=True):
+    """An asynchronous message outside channels."""
+
+    data: Raw
+
+
+Operation = SubscribeUser | UnsubscribeUser | DisconnectUser | RefreshUser | MessageUser
+
+
+class Envelope(Struct):
+    """An operation and the node that has applied it already."""
+
+    node: str
+    operation: Operation

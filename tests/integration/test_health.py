@@ -1,0 +1,117 @@
+"""Health checks and where the server listens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from api.config import DrainConfig, HealthConfig, ListenConfig
+from hub.errors import EngineUnavailable
+from tests.support.api_client import API_KEY, APIClient
+from tests.support.local_server import HOST, edge_config, hub_config
+from tests.support.patience import eventually
+from tests.support.ports import free_port
+from tests.support.raw_client import Close
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Serve
+    from tests.support.local_server import LocalServer
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/startupz"])
+async def test_well_server_says_so_to_anybody(server: LocalServer, path: str) -> None:
+    answer = await server.api.request("GET", path)
+    assert answer.status == 200
+    assert answer.json["status"] == "ok"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_centrifugos_health_is_there_where_enabled(serve: Serve) -> None:
+    off = await serve()
+    assert (await off.api.request("GET", "/health")).status == 404
+    on = await serve(hub_config(), replace(edge_config(), health=HealthConfig(is_enabled=True)))
+    answer = await on.api.request("GET", "/health")
+    assert (answer.status, answer.json) == (200, {})
+
+
+async def test_engine_that_does_not_answer_is_unready_but_alive(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise EngineUnavailable("gone")
+
+    monkeypatch.setattr(server.engine, "nodes", fail)
+    answer = await server.api.request("GET", "/readyz")
+    assert answer.status == 503
+    assert answer.json["status"] == "unavailable"
+    assert answer.json["checks"]["engine"] is False
+    assert (await server.api.request("GET", "/healthz")).status == 200
+
+
+async def test_late_loop_is_neither_alive_nor_ready(serve: Serve) -> None:
+    server = await serve(hub_config(), replace(edge_config(), health=HealthConfig(max_loop_lag_s=-1)))
+    assert (await server.api.request("GET", "/healthz")).status == 503
+    assert (await server.api.request("GET", "/readyz")).json["checks"]["loop"] is False
+
+
+async def test_draining_server_is_unready_but_alive_and_serves_on_until_the_pause_is_over(serve: Serve) -> None:
+    server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(delay_s=3600, timeout_s=7200)))
+    client = await server.subscribed("a")
+    draining = asyncio.create_task(server.server.drain())
+    try:
+        await eventually(lambda: server.server.health.is_draining)
+        answer = await server.api.request("GET", "/readyz")
+        assert (answer.status, answer.json["checks"]["not_draining"]) == (503, False)
+        assert (await server.api.request("GET", "/healthz")).status == 200
+        await server.subscribed("a")
+        await server.api.publish("a", 1)
+        assert await client.data("a", 1) == [1]
+    finally:
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+
+
+async def test_drain_sends_every_connection_away_with_3001_and_takes_no_more(serve: Serve) -> None:
+    server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(window_s=0.2)))
+    clients = [await server.connected() for _ in range(20)]
+    await server.server.drain()
+    assert {await client.closing() for client in clients} == {Close(3001, "shutdown")}
+    with pytest.raises(OSError, match="Connect call failed"):
+        await server.connected()
+
+
+async def test_drain_does_not_wait_for_ever_for_one_that_does_not_leave(serve: Serve) -> None:
+    server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(window_s=0.1, timeout_s=0.5)))
+    silent = await server.client()  # has not said connect, so there is nobody to send away
+    await server.server.drain()
+    assert server.server.admission.num_open == 1
+    silent.vanish()
+
+
+# --- where ------------------------------------------------------------------------------------------------------------
+
+
+async def test_without_an_address_it_listens_on_both_families(serve: Serve) -> None:
+    port = free_port()
+    await serve(hub_config(), replace(edge_config(), listen=ListenConfig(port=port)))
+    for host in ("127.0.0.1", "[::1]"):
+        assert (await APIClient(f"http://{host}:{port}", API_KEY).request("GET", "/healthz")).status == 200
+
+
+async def test_address_narrows_it_to_one(serve: Serve) -> None:
+    port = free_port()
+    await serve(hub_config(), replace(edge_config(), listen=ListenConfig(address="::1", port=port)))
+    assert (await APIClient(f"http://[::1]:{port}", API_KEY).request("GET", "/healthz")).status == 200
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_health_moves_to_the_internal_port_with_the_api(serve: Serve) -> None:
+    listen = ListenConfig(address=HOST, port=free_port(), internal_port=free_port())
+    server = await serve(hub_config(), replace(edge_config(), listen=listen))
+    internal = APIClient(f"http://{HOST}:{listen.internal_port}", API_KEY)
+    assert (await internal.request("GET", "/readyz")).status == 200
+    assert (await server.api.request("GET", "/readyz")).status == 404
