@@ -31,6 +31,9 @@ BACKLOG = 4096
 KEEPALIVE_TIMEOUT_S = 15.0
 """Also the time a client has for the head of its request."""
 
+LINGERING_S = 1.0
+"""How long the rest of a body is read and thrown away when the answer is out before it (401, 408, 413)."""
+
 CLOSES_PER_S = 1_000
 """A drain of few connections need not take the whole window."""
 
@@ -117,7 +120,11 @@ class Server:
 
     async def _listen(self, app: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=KEEPALIVE_TIMEOUT_S, shutdown_timeout=HANDLER_GRACE_S
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_TIMEOUT_S,
+            lingering_time=LINGERING_S,
+            shutdown_timeout=HANDLER_GRACE_S,
         )
         await runner.setup()
         self._runners.append(runner)

@@ -261,7 +261,7 @@ def _disconnect(wanted: requests.DisconnectWith) -> codes.Disconnect:
     """A close code that may travel, with a reason that SDKs do not misread (trap 1)."""
     code = wanted.code or codes.FORCE_DISCONNECT.code
     if code not in codes.CLOSE_CODES:
-        raise bad_request("disconnect.code", "must be from 3000 to 4999")
+        raise bad_request("disconnect.code", "must be from 3001 to 4999")
     if len(wanted.reason.encode()) > codes.MAX_CLOSE_REASON_BYTES:
         raise bad_request("disconnect.reason", f"is longer than {codes.MAX_CLOSE_REASON_BYTES} bytes")
     reason = wanted.reason or codes.FORCE_DISCONNECT.reason

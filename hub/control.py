@@ -168,17 +168,16 @@ async def _disconnect(connection: Connection, operation: DisconnectUser) -> None
 
 
 async def _refresh(connection: Connection, operation: RefreshUser) -> None:
-    if operation.expired:
+    hub = connection.hub
+    if operation.expired or 0 < operation.expire_at_s <= hub.clock.now_s():
         connection.close(codes.CONNECTION_EXPIRED)
         return
-    hub = connection.hub
-    if operation.expire_at_s:
-        connection.set_expiry(operation.expire_at_s)
+    connection.set_expiry(operation.expire_at_s)
     if operation.info is not UNSET:
         connection.info = operation.info
     refresh = Refresh()
-    if connection.expire_at_s:
-        refresh.expires, refresh.ttl = True, ttl_s(hub, connection.expire_at_s)
+    if operation.expire_at_s:
+        refresh.expires, refresh.ttl = True, ttl_s(hub, operation.expire_at_s)
     connection.reply(Reply(push=Push(refresh=refresh)))
 
 

@@ -13,8 +13,11 @@ MAX_CLOSE_REASON_BYTES: Final = 123
 
 TERMINAL_CODES: Final = range(3500, 4000)
 TERMINAL_APPLICATION_CODES: Final = range(4500, 5000)
-CLOSE_CODES: Final = range(3000, 5000)
-"""What a server of this protocol may close with (RFC 6455 section 7.4.2 leaves these to us)."""
+CLOSE_CODES: Final = range(3001, 5000)
+"""What a server of this protocol may close with (RFC 6455 section 7.4.2 leaves these to us).
+
+Not 3000: it means that the peer went away, and nothing is written for it.
+"""
 
 
 class ErrorCode(NamedTuple):

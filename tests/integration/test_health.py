@@ -15,6 +15,7 @@ from tests.support.local_server import HOST, edge_config, hub_config
 from tests.support.patience import eventually
 from tests.support.ports import free_port
 from tests.support.raw_client import Close
+from tests.support.wire import deaf_socket
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Serve
@@ -51,10 +52,16 @@ async def test_engine_that_does_not_answer_is_unready_but_alive(
     assert (await server.api.request("GET", "/healthz")).status == 200
 
 
-async def test_late_loop_is_neither_alive_nor_ready(serve: Serve) -> None:
+async def test_late_loop_is_unready_but_alive(serve: Serve) -> None:
     server = await serve(hub_config(), replace(edge_config(), health=HealthConfig(max_loop_lag_s=-1)))
+    answer = await server.api.request("GET", "/readyz")
+    assert (answer.status, answer.json["checks"]["loop"]) == (503, False)
+    assert (await server.api.request("GET", "/healthz")).status == 200
+
+
+async def test_stuck_loop_is_not_alive(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.health.STUCK_AFTER_S", -1)
     assert (await server.api.request("GET", "/healthz")).status == 503
-    assert (await server.api.request("GET", "/readyz")).json["checks"]["loop"] is False
 
 
 async def test_draining_server_is_unready_but_alive_and_serves_on_until_the_pause_is_over(serve: Serve) -> None:
@@ -77,18 +84,19 @@ async def test_draining_server_is_unready_but_alive_and_serves_on_until_the_paus
 async def test_drain_sends_every_connection_away_with_3001_and_takes_no_more(serve: Serve) -> None:
     server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(window_s=0.2)))
     clients = [await server.connected() for _ in range(20)]
+    clients += [await server.client() for _ in range(5)]  # not connected yet, and told as well
     await server.server.drain()
     assert {await client.closing() for client in clients} == {Close(3001, "shutdown")}
     with pytest.raises(OSError, match="Connect call failed"):
         await server.connected()
 
 
-async def test_drain_does_not_wait_for_ever_for_one_that_does_not_leave(serve: Serve) -> None:
-    server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(window_s=0.1, timeout_s=0.5)))
-    silent = await server.client()  # has not said connect, so there is nobody to send away
-    await server.server.drain()
-    assert server.server.admission.num_open == 1
-    silent.vanish()
+async def test_drain_does_not_wait_for_ever_for_one_that_does_not_answer(serve: Serve) -> None:
+    server = await serve(hub_config(), replace(edge_config(), drain=DrainConfig(window_s=0.1, timeout_s=0.3)))
+    async with deaf_socket(HOST, server.port) as deaf:
+        await server.server.drain()
+        await eventually(lambda: not server.server.admission.num_open)
+        await deaf.hear()
 
 
 # --- where ------------------------------------------------------------------------------------------------------------

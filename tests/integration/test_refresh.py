@@ -93,6 +93,15 @@ async def test_refresh_with_the_same_channels_is_fine(server: LocalServer) -> No
     await client.call("refresh", token=connection_token("42", channels=["a", "b"]))
 
 
+@pytest.mark.parametrize("channels", [["a"], ["a", "b", "c"], []])
+async def test_refresh_with_other_channels_than_at_the_start_is_closed_with_3010(
+    server: LocalServer, channels: list[str]
+) -> None:
+    client = await connected_with(server, connection_token("42", channels=["a", "b"]))
+    await client.cast("refresh", token=connection_token("42", channels=channels))
+    assert await client.closing() == Close(3010, "insufficient state")
+
+
 # --- a subscription ---------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +148,7 @@ async def test_sub_refresh_with_a_token_without_end(server: LocalServer) -> None
     ("token", "code"),
     [
         pytest.param(subscription_token("42", "news", ttl_s=-1), 110, id="expired"),
+        pytest.param(subscription_token("42", "news", expire_at=1), 110, id="expire_at has passed"),
         pytest.param("", 107, id="empty"),
     ],
 )
@@ -162,6 +172,7 @@ async def test_sub_refresh_without_the_subscription_is_error_103_whatever_the_to
         pytest.param(subscription_token("42", "news", secret=OTHER_SECRET), id="wrong signature"),
         pytest.param(subscription_token("43", "news"), id="another user"),
         pytest.param(subscription_token("42", "sport"), id="another channel"),
+        pytest.param(subscription_token("42", "news", client="somebody-else"), id="another client"),
         pytest.param(connection_token("42"), id="connection token"),
     ],
 )

@@ -143,6 +143,12 @@ async def test_body_in_chunks_over_the_limit_is_413(serve: Serve) -> None:
     assert b" 413 " in await server.api.exchange(head.encode() + chunk + b"0\r\n\r\n")
 
 
+async def test_body_that_drips_is_408(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.server_api.BODY_DEADLINE_S", 0.1)
+    head = f"POST /api/info HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Length: 10\r\n\r\n{{"
+    assert b" 408 " in await server.api.exchange(head.encode())
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
 async def test_content_type_is_not_looked_at(server: LocalServer, content_type: str) -> None:
     answer = await server.api.post("/api/publish", {"channel": "a", "data": 1}, {"Content-Type": content_type})

@@ -108,6 +108,12 @@ async def test_refusal_of_an_old_version_names_the_right_one(server: LocalServer
     assert headers["sec-websocket-version"] == "13"
 
 
+async def test_users_header_that_is_not_utf_8_is_400(serve: Serve) -> None:
+    server = await serve(hub_config(), edge_config(user_id_http_header="X-User-Id"))
+    request = upgrade_request(PATH).removesuffix(b"\r\n") + b"X-User-Id: \xff\r\n\r\n"
+    assert (await answer_to(server, request))[0] == 400
+
+
 async def test_first_frame_may_come_with_the_handshake(server: LocalServer) -> None:
     async with wire(HOST, server.port) as socket:
         await socket.send(upgrade_request(PATH) + frame(TEXT, CONNECT))
@@ -179,10 +185,10 @@ async def test_length_with_its_highest_bit_set(server: LocalServer) -> None:
         assert (await socket.closing()).close_code in {1002, 1009}
 
 
-async def test_text_that_is_not_utf_8(server: LocalServer) -> None:
+async def test_text_that_is_not_utf_8_is_1007(server: LocalServer) -> None:
     async with opened(server) as socket:
         await socket.send(frame(TEXT, CONNECT), frame(TEXT, b'{"id":2,"rpc":{"method":"\xff"}}'))
-        assert (await socket.closing()).close_code in {1007, 3501}
+        assert (await socket.closing()).close_code == 1007
 
 
 async def test_message_in_fragments_with_a_ping_between_them(server: LocalServer) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
+
+MIN_STALE = 1_000
+"""Entries of discarded keys that are left behind in any case; beyond, at most one per key that is queued."""
 
 
 class Deadlines(Generic[K]):
@@ -34,12 +37,18 @@ class Deadlines(Generic[K]):
             self._queued_at_s[key] = at_s
             heappush(self._heap, (at_s, key))
 
+    def discard(self, key: K) -> None:
+        """It will not come up any more."""
+        if self._queued_at_s.pop(key, None) is not None and len(self._heap) > 2 * len(self._queued_at_s) + MIN_STALE:
+            self._heap = [(at_s, queued) for queued, at_s in self._queued_at_s.items()]
+            heapify(self._heap)
+
     def pop_due(self, now_s: float) -> K | None:
         """Take out the key whose queued deadline passed first; None when none has."""
         heap = self._heap
         while heap and heap[0][0] <= now_s:
             at_s, key = heappop(heap)
-            if self._queued_at_s.get(key) == at_s:  # else it was moved earlier, and has come up then
+            if self._queued_at_s.get(key) == at_s:  # else it was moved earlier and has come up then, or was discarded
                 del self._queued_at_s[key]
                 return key
         return None

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 EPOCH_LENGTH = 8
 """52^8 epochs: among a million of one channel's, two are the same with a probability below 1 %."""
 
+MAX_UNPUBLISHED = 50_000
+"""Streams that were read and never published to, kept at most. A client makes one with each name it makes up."""
+
 _NOTHING: deque[Publication] = deque(maxlen=0)
 """The log of all streams that are empty: one of its own takes 760 bytes, twice what such a stream takes otherwise."""
 
@@ -157,30 +160,43 @@ class Stream:
 class Streams:
     """The streams of all channels, each until its meta TTL is over.
 
+    Beyond MAX_UNPUBLISHED the one never published to that has gone unread for longest is forgotten early. Nothing is
+    lost with it but its epoch: whoever was told that is answered as after any loss of a stream.
+
     Args:
         default_meta_ttl_s: the meta TTL where a publication or query names none (0).
     """
 
-    __slots__ = ("_default_meta_ttl_s", "_streams", "_to_clear", "_to_forget")
+    __slots__ = (
+        "_default_meta_ttl_s",
+        "_streams",
+        "_to_clear",
+        "_to_forget",
+        "_to_forget_unpublished",
+        "_unpublished",
+    )
 
     def __init__(self, default_meta_ttl_s: float) -> None:
         self._default_meta_ttl_s = default_meta_ttl_s
         self._streams: dict[str, Stream] = {}
+        self._unpublished: dict[str, None] = {}  # the streams whose top offset is 0, longest unread first
         self._to_clear: Deadlines[str] = Deadlines()
         self._to_forget: Deadlines[str] = Deadlines()
+        self._to_forget_unpublished: Deadlines[str] = Deadlines()
 
     def __len__(self) -> int:
         return len(self._streams)
 
     @property
     def num_deadlines(self) -> int:
-        return len(self._to_clear) + len(self._to_forget)
+        return len(self._to_clear) + len(self._to_forget) + len(self._to_forget_unpublished)
 
     def append(self, channel: str, publication: Publication, options: PublishOptions, now_s: float) -> PublishOutcome:
         """Append, unless the publication's version is outdated."""
         stream = self._live(channel, now_s)
         if stream.is_outdated(options.version, options.version_epoch):
             return PublishOutcome(stream.position, is_suppressed=True)
+        self._take_out(channel)
         stream.append(publication, options, now_s)
         self._to_clear.watch(channel, stream.clear_at_s)
         self._touch(channel, stream, options.history_meta_ttl_s, now_s)
@@ -204,9 +220,11 @@ class Streams:
     def restore(self, images: list[StreamImage], now_s: float, elapsed_s: float) -> None:
         """Take over the streams of an earlier run."""
         for image in images:
-            stream = self._streams[image.channel] = Stream.from_image(image, now_s, elapsed_s)
-            self._to_clear.watch(image.channel, stream.clear_at_s)
-            self._to_forget.watch(image.channel, stream.forget_at_s)
+            stream = Stream.from_image(image, now_s, elapsed_s)
+            self._admit(image.channel, stream)
+            if stream.top_offset:
+                self._to_clear.watch(image.channel, stream.clear_at_s)
+            self._watch(image.channel, stream)
 
     def sweep(self, now_s: float, budget: int) -> int:
         """Free what has expired until that took `budget` steps, a stream or a publication each. Return the steps."""
@@ -215,32 +233,65 @@ class Streams:
             steps += 1 + self._expire(channel, now_s)
         while steps < budget and (channel := self._to_forget.pop_due(now_s)) is not None:
             steps += 1 + self._forget(channel, now_s)
+        while steps < budget and (channel := self._to_forget_unpublished.pop_due(now_s)) is not None:
+            steps += 1 + self._forget(channel, now_s)
         return steps
 
     def _live(self, channel: str, now_s: float) -> Stream:
         """The channel's stream as of now; a new one, of a new epoch, when there was none or its time is over."""
         stream = self._streams.get(channel)
         if stream is None or stream.forget_at_s <= now_s:
-            stream = self._streams[channel] = Stream()
+            stream = Stream()
+            self._admit(channel, stream)
         else:
             stream.expire(now_s)
         return stream
 
+    def _admit(self, channel: str, stream: Stream) -> None:
+        """Take in a stream, in place of an earlier one whose time is over; make room among the unpublished."""
+        self._streams[channel] = stream
+        self._take_out(channel)
+        if stream.top_offset:
+            return
+        self._unpublished[channel] = None
+        if len(self._unpublished) > MAX_UNPUBLISHED:
+            longest_unread = next(iter(self._unpublished))
+            self._take_out(longest_unread)
+            del self._streams[longest_unread]
+
+    def _take_out(self, channel: str) -> None:
+        """It is none of the unpublished any more."""
+        if channel in self._unpublished:
+            del self._unpublished[channel]
+            self._to_forget_unpublished.discard(channel)
+
     def _touch(self, channel: str, stream: Stream, meta_ttl_s: float, now_s: float) -> None:
         stream.touch(meta_ttl_s or self._default_meta_ttl_s, now_s)
-        self._to_forget.watch(channel, stream.forget_at_s)
+        if not stream.top_offset:
+            del self._unpublished[channel]
+            self._unpublished[channel] = None  # at the end
+        self._watch(channel, stream)
+
+    def _watch(self, channel: str, stream: Stream) -> None:
+        queue = self._to_forget if stream.top_offset else self._to_forget_unpublished
+        queue.watch(channel, stream.forget_at_s)
 
     def _expire(self, channel: str, now_s: float) -> int:
-        stream = self._streams[channel]  # there still is one: STR-3
+        stream = self._streams.get(channel)
+        if stream is None:
+            return 0
         freed = stream.expire(now_s)
         if stream:  # published to since
             self._to_clear.watch(channel, stream.clear_at_s)
         return freed
 
     def _forget(self, channel: str, now_s: float) -> int:
-        stream = self._streams[channel]
-        if stream.forget_at_s > now_s:
-            self._to_forget.watch(channel, stream.forget_at_s)
+        stream = self._streams.get(channel)
+        if stream is None:
             return 0
+        if stream.forget_at_s > now_s:
+            self._watch(channel, stream)
+            return 0
+        self._take_out(channel)
         del self._streams[channel]
         return stream.clear()

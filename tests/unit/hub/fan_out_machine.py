@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from unittest.mock import patch
@@ -13,16 +13,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hub.fan_out import Audience, FanOut
 from hub.outbox import Outbox
 from hub.protocol.json_codec import JSON
-from tests.unit.hub.recording_transport import MarkedLines, RecordingTransport
+from tests.unit.hub.recording_transport import MarkedLines, RecordingTransport, unframe
 
 HIGH_WATER = 100
-LOW_WATER = 20
+MAX_WRITE = 120
 MAX_BYTES = 250
 WRITE_TIMEOUT_S = 3
 
 SMALL = (
     patch("hub.fan_out.HIGH_WATER_BYTES", HIGH_WATER),
-    patch("hub.fan_out.LOW_WATER_BYTES", LOW_WATER),
+    patch("hub.outbox.HIGH_WATER_BYTES", HIGH_WATER),
+    patch("hub.fan_out.MAX_WRITE_BYTES", MAX_WRITE),
+    patch("hub.outbox.MAX_WRITE_BYTES", MAX_WRITE),
     patch("hub.fan_out.WRITES_PER_SLICE", 2),
     patch("hub.outbox.MAX_FRAME_BYTES", 60),
 )
@@ -33,8 +35,34 @@ NUM_SUBSCRIBERS = 4
 NUM_CHANNELS = 3
 SLOTS = st.integers(0, NUM_SUBSCRIBERS - 1)
 CHANNELS = st.integers(0, NUM_CHANNELS - 1)
-SIZES = st.integers(0, 80)
-FILLINGS = st.sampled_from([0, LOW_WATER, LOW_WATER + 1, HIGH_WATER, HIGH_WATER + 1, 240])
+SIZES = st.integers(0, 80) | st.sampled_from([MAX_WRITE - 2, MAX_WRITE, MAX_WRITE + 1, 2 * MAX_BYTES])
+FILLINGS = st.sampled_from([0, HIGH_WATER - 1, HIGH_WATER, HIGH_WATER + 1, 240])
+
+
+def total_bytes(messages: Iterable[bytes]) -> int:
+    return sum(map(len, messages))
+
+
+class Socket(RecordingTransport):
+    """What it is given stays in its buffer while `is_stalled`; what a boundary takes does not count.
+
+    Attributes:
+        is_closing: the last write before the end, which may be of any size.
+    """
+
+    def __init__(self, framing: MarkedLines) -> None:
+        super().__init__()
+        self.framing = framing
+        self.is_stalled = False
+        self.is_closing = False
+
+    def write(self, frame: bytes) -> None:
+        messages = [message for group in unframe(frame) for message in group]
+        assert self.is_closing or len(messages) == 1 or total_bytes(messages) <= MAX_WRITE, "more than one write may"
+        assert self.buffered <= HIGH_WATER, "written to a full socket"
+        super().write(frame)
+        if self.is_stalled:
+            self.buffered += total_bytes(messages)
 
 
 class Look(NamedTuple):
@@ -46,10 +74,14 @@ class Look(NamedTuple):
 
 @dataclass(eq=False)
 class Subscriber:
-    """One outbox, and what must come out of it."""
+    """One outbox, and what must come out of it.
+
+    Attributes:
+        looks: at its full buffer, since that was full without a break.
+    """
 
     outbox: Outbox
-    transport: RecordingTransport
+    transport: Socket
     expected: list[bytes] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     is_overflow_reported: bool = False
@@ -64,8 +96,15 @@ class Subscriber:
 
     @property
     def held_bytes(self) -> int:
-        """What the node and the kernel hold for it."""
-        return sum(map(len, self.outbox.backlog or ())) + self.transport.buffered
+        """What the node holds for it. Of one long message in the transport no more counts than of short ones."""
+        return total_bytes(self.outbox.backlog or ()) + min(self.transport.buffered, HIGH_WATER + MAX_WRITE)
+
+    @property
+    def next_part(self) -> list[bytes]:
+        """What one write may carry of its backlog."""
+        backlog = list(self.outbox.backlog or ())
+        count = next(n for n in range(len(backlog), -1, -1) if n <= 1 or total_bytes(backlog[:n]) <= MAX_WRITE)
+        return backlog[:count]
 
     def is_stalled(self, now_s: int) -> bool:
         """Whether its buffer has been the same for WRITE_TIMEOUT_S, as far as was looked."""
@@ -95,7 +134,8 @@ class FanOutMachine(RuleBasedStateMachine):
         for limit in SMALL:
             limit.start()
         self.scheduled: list[Callable[[], None]] = []
-        self.fan_out = FanOut(self.scheduled.append, self.on_overflow)
+        self.fan_out = FanOut(self.scheduled.append, self.on_overflow, self.on_congestion)
+        self.is_drain_wanted = False
         self.framings = [MarkedLines(), MarkedLines()]
         self.channels = [Channel(Audience(JSON)) for _ in range(NUM_CHANNELS)]
         self.by_outbox: dict[Outbox, Subscriber] = {}
@@ -126,6 +166,9 @@ class FanOutMachine(RuleBasedStateMachine):
         slot = self.slots.index(subscriber)
         self.slots[slot] = self.newcomer(slot)
 
+    def on_congestion(self) -> None:
+        self.is_drain_wanted = True
+
     def leave_all(self, subscriber: Subscriber) -> None:
         for channel in self.channels:
             if subscriber in channel.members:
@@ -139,8 +182,7 @@ class FanOutMachine(RuleBasedStateMachine):
         channel.release()
 
     def newcomer(self, slot: int) -> Subscriber:
-        transport = RecordingTransport()
-        transport.framing = self.framings[slot % 2]
+        transport = Socket(self.framings[slot % 2])
         outbox = Outbox(transport, MAX_BYTES)
         self.by_outbox[outbox] = subscriber = Subscriber(outbox, transport)
         return subscriber
@@ -196,30 +238,49 @@ class FanOutMachine(RuleBasedStateMachine):
         self.dirty_channels = []
         self.scheduled.pop()()
 
-    @rule(slot=SLOTS, buffered=FILLINGS)
-    def fill_or_drain_a_socket(self, slot: int, buffered: int) -> None:
-        """A socket that is given nothing can only drain."""
-        subscriber = self.slots[slot]
-        if not subscriber.is_congested or buffered <= subscriber.transport.buffered:
-            subscriber.transport.buffered = buffered
+    @rule(slot=SLOTS)
+    def stall(self, slot: int) -> None:
+        """Its peer stops reading."""
+        self.slots[slot].transport.is_stalled = True
+
+    @rule(slot=SLOTS, left=FILLINGS, is_stalled=st.booleans())
+    def drain(self, slot: int, left: int, is_stalled: bool) -> None:
+        """Its peer reads on, for good or for a moment."""
+        transport = self.slots[slot].transport
+        transport.buffered = min(transport.buffered, left)
+        transport.is_stalled = is_stalled
 
     @rule(seconds=st.integers(0, 4))
     def look_after_congested_sockets(self, seconds: int) -> None:
         self.now_s += seconds
         congested = [subscriber for subscriber in self.by_outbox.values() if subscriber.is_congested]
-        stalled = self.fan_out.drain_congested(self.now_s, WRITE_TIMEOUT_S)
-        remaining = [subscriber for subscriber in congested if subscriber.transport.buffered > LOW_WATER]
-        assert set(stalled) == {subscriber.outbox for subscriber in remaining if subscriber.is_stalled(self.now_s)}
-        for subscriber in congested:
-            assert subscriber.is_congested == (subscriber in remaining)
-            subscriber.looks.append(Look(self.now_s, subscriber.transport.buffered))
+        full = [subscriber for subscriber in congested if subscriber.transport.buffered > HIGH_WATER]
+        stood_still = {subscriber.outbox for subscriber in full if subscriber.is_stalled(self.now_s)}
+        parts = [subscriber.next_part for subscriber in congested]
+        before = [len(subscriber.transport.writes) for subscriber in congested]
+        assert set(self.fan_out.drain_congested(self.now_s, WRITE_TIMEOUT_S)) == stood_still
+        for subscriber, part, num_writes in zip(congested, parts, before, strict=True):
+            self.check_look(subscriber, [] if subscriber in full else part, num_writes)
+            if subscriber in full:
+                subscriber.looks.append(Look(self.now_s, subscriber.transport.buffered))
+            else:
+                subscriber.looks.clear()
+                assert subscriber.is_congested == bool(part), "uncongested exactly when nothing is left to write"
+        self.is_drain_wanted = self.is_drain_wanted and bool(self.fan_out.congested)
+
+    def check_look(self, subscriber: Subscriber, part: list[bytes], num_writes: int) -> None:
+        """One look is at most one write, of as much as one may carry."""
+        written = subscriber.transport.writes[num_writes:]
+        assert len(written) == bool(part)
+        assert [message for write in written for group in unframe(write) for message in group] == part
 
     @rule(slot=SLOTS)
     def close(self, slot: int) -> None:
         """Whatever its socket could take is written before the end."""
         subscriber = self.slots[slot]
-        could_take = not subscriber.is_congested and subscriber.transport.buffered <= HIGH_WATER
+        could_take = not subscriber.is_congested
         self.leave_all(subscriber)
+        subscriber.transport.is_closing = True
         self.fan_out.flush_all(subscriber.outbox)
         subscriber.outbox.close()
         assert not could_take or subscriber.transport.messages == subscriber.expected
@@ -227,14 +288,16 @@ class FanOutMachine(RuleBasedStateMachine):
 
     @rule()
     def quiesce(self) -> None:
-        """When everything is flushed and every socket has drained, everybody has everything."""
+        """When everything is flushed and every socket drains, everybody gets everything, and nobody stays congested."""
         while self.scheduled:
             self.flush_a_slice()
-        for subscriber in self.by_outbox.values():
-            subscriber.transport.buffered = 0
-        self.look_after_congested_sockets(0)
-        for subscriber in self.by_outbox.values():
-            assert not subscriber.is_open or subscriber.transport.messages == subscriber.expected
+        for subscriber in self.slots:
+            subscriber.transport.buffered, subscriber.transport.is_stalled = 0, False
+        for _ in range(1 + max(len(subscriber.outbox.backlog or ()) for subscriber in self.slots)):
+            self.look_after_congested_sockets(0)
+        assert not self.fan_out.congested
+        for subscriber in self.slots:
+            assert subscriber.transport.messages == subscriber.expected
 
     @invariant()
     def nothing_is_lost_doubled_or_out_of_order(self) -> None:
@@ -247,7 +310,12 @@ class FanOutMachine(RuleBasedStateMachine):
     def backlogs_are_counted(self) -> None:
         """OUT-2"""
         for outbox in self.by_outbox:
-            assert outbox.backlog_bytes == sum(map(len, outbox.backlog or ()))
+            assert outbox.backlog_bytes == total_bytes(outbox.backlog or ())
+
+    @invariant()
+    def waiting_replies_are_counted(self) -> None:
+        for outbox in self.by_outbox:
+            assert outbox.pending_bytes == total_bytes(entry for entry in outbox.pending if isinstance(entry, bytes))
 
     @invariant()
     def an_overflow_is_reported_at_once(self) -> None:
@@ -262,8 +330,13 @@ class FanOutMachine(RuleBasedStateMachine):
         assert not waits or self.scheduled
 
     @invariant()
+    def a_full_socket_is_noticed_at_once(self) -> None:
+        """By the write that filled it, not by the message after."""
+        for subscriber in self.slots:
+            assert subscriber.is_congested or subscriber.transport.buffered <= HIGH_WATER
+
+    @invariant()
     def a_congested_outbox_is_looked_after(self) -> None:
         for outbox, subscriber in self.by_outbox.items():
             assert not subscriber.is_congested or outbox in self.fan_out.congested
-            if not subscriber.is_congested:
-                subscriber.looks.clear()
+        assert self.is_drain_wanted or not self.fan_out.congested

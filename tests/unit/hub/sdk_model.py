@@ -45,28 +45,32 @@ class Phase(enum.Enum):
     UNSUBSCRIBED = enum.auto()
     SUBSCRIBING = enum.auto()
     SUBSCRIBED = enum.auto()
-    UNSUBSCRIBING = enum.auto()
+
+
+class Entry(NamedTuple):
+    """One publication: the how manieth of all it is, where it was published, and its place (offset 0: none)."""
+
+    turn: int
+    channel: str
+    place: Place
 
 
 class Log:
-    """Everything that was ever published. Data are numbers, and none is used twice."""
+    """Everything that was ever published, by its data: numbers, of which none is used twice."""
 
     def __init__(self) -> None:
-        self.data: dict[tuple[str, str, int], int] = {}
-        self.places: dict[int, tuple[str, str, int]] = {}
+        self.entries: dict[int, Entry] = {}
+        self.tops: dict[tuple[str, str], int] = {}
 
-    def add(self, channel: str, place: Place | None, number: int) -> None:
-        key = (channel, place.epoch, place.offset) if place is not None else (channel, "", 0)
-        self.places[number] = key
-        if place is not None:
-            assert key not in self.data, "one place, two publications"
-            self.data[key] = number
-
-    def has(self, channel: str, place: Place) -> bool:
-        return (channel, place.epoch, place.offset) in self.data
+    def add(self, channel: str, place: Place, number: int) -> None:
+        assert number not in self.entries
+        self.entries[number] = Entry(len(self.entries) + 1, channel, place)
+        if place.offset:
+            assert place.offset == self.top(channel, place.epoch) + 1, "the stream has a gap"
+            self.tops[channel, place.epoch] = place.offset
 
     def top(self, channel: str, epoch: str) -> int:
-        return max((offset for name, of, offset in self.data if (name, of) == (channel, epoch)), default=0)
+        return self.tops.get((channel, epoch), 0)
 
 
 class Wanted(NamedTuple):
@@ -93,7 +97,8 @@ class SDKSubscription:
     place: Place | None = None
     wanted: Wanted = field(default_factory=lambda: Wanted(None))
     is_told_to_return: bool = False
-    last_number: int = 0
+    pending_id: int = 0
+    last_turn: int = 0
 
     # --- subscribe replies ------------------------------------------------------------------------------------------
 
@@ -126,8 +131,8 @@ class SDKSubscription:
             (publication,) = publications
             self.jump_to(publication)
         assert self.place.offset >= reading.top, "it begins before what was there already"
-        for offset in range(reading.top + 1, self.place.offset + 1):
-            assert self.log.has(self.channel, Place(offset, reading.epoch)), "it begins behind what was never published"
+        top = self.log.top(self.channel, reading.epoch)
+        assert self.place.offset <= top, "it begins behind what was never published"
 
     def require_agreement(self, result: Message, reading: Reading) -> None:
         """Recovered exactly when the rules say so."""
@@ -167,9 +172,8 @@ class SDKSubscription:
         return is_at_client or served > reading.top or served in reading.kept
 
     def take_refusal(self, code: int, reading: Reading | None) -> None:
-        """The subscribe command failed."""
-        if self.phase is Phase.SUBSCRIBING:
-            self.phase = Phase.UNSUBSCRIBED
+        """The subscribe command that it waits for has failed."""
+        self.phase = Phase.UNSUBSCRIBED
         if code == 112:
             assert self.wanted.rejects_unrecovered
             wanted = self.wanted_place
@@ -181,34 +185,33 @@ class SDKSubscription:
     # --- publications -----------------------------------------------------------------------------------------------
 
     def take_push(self, publication: Message) -> None:
-        assert self.phase in (Phase.SUBSCRIBED, Phase.UNSUBSCRIBING), "a publication outside a subscription"
+        assert self.phase is Phase.SUBSCRIBED, "a publication outside a subscription"
         self.take_publication(publication)
 
     def take_publication(self, publication: Message) -> None:
         """The next one, whatever way it comes."""
-        number = publication["data"]
-        assert number in self.log.places, "never published"
-        channel, epoch, offset = self.log.places[number]
-        assert channel == self.channel
-        assert publication.get("offset", 0) == offset
-        if not offset:
-            assert number > self.last_number, "doubled, or out of order"
-            self.last_number = number
-        elif self.kind.is_positioned:
+        turn, place = self.find(publication)
+        if place.offset and self.kind.is_positioned:
             assert self.place is not None
-            assert Place(offset, epoch) == Place(self.place.offset + 1, self.place.epoch), "gap, double or other epoch"
-            self.place = Place(offset, epoch)
+            assert place == Place(self.place.offset + 1, self.place.epoch), "gap, double or other epoch"
+            self.place = place
         else:
-            is_later = self.place is None or epoch != self.place.epoch or offset > self.place.offset
-            assert is_later, "doubled, or out of order"
-            self.place = Place(offset, epoch)
+            assert turn > self.last_turn, "doubled, or out of order"
+            self.last_turn = turn
 
     def jump_to(self, publication: Message) -> None:
         """The newest publication of a cache: what lies between does not matter."""
-        channel, epoch, offset = self.log.places[publication["data"]]
+        _, place = self.find(publication)
         assert self.place is not None
-        assert (channel, epoch, publication["offset"]) == (self.channel, self.place.epoch, offset)
-        self.place = Place(offset, epoch)
+        assert place.epoch == self.place.epoch
+        self.place = place
+
+    def find(self, publication: Message) -> tuple[int, Place]:
+        """Its turn among all publications, and its place."""
+        assert publication["data"] in self.log.entries, "never published"
+        turn, channel, place = self.log.entries[publication["data"]]
+        assert (channel, place.offset) == (self.channel, publication.get("offset", 0))
+        return turn, place
 
     # --- ends -------------------------------------------------------------------------------------------------------
 

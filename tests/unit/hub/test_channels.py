@@ -105,14 +105,13 @@ def test_a_personal_channel_is_its_users(namespace: str, expected: str) -> None:
 def test_a_channel_has_the_options_of_its_namespace(channel: str, options: ChannelOptions) -> None:
     channels = Channels(CONFIG)
     assert channels.options(channel) is options
-    assert channels.options(channel) is options, "remembered"
     assert channels.client_options(channel) is options
+    assert channels.client_options(channel) is options, "remembered"
 
 
 @pytest.mark.parametrize(
     ("channel", "error"),
     [
-        ("", BAD_REQUEST),
         ("x" * 21, BAD_REQUEST),
         ("coded:" + "é" * 8, BAD_REQUEST),  # 22 bytes in 14 characters
         ("é", BAD_REQUEST),
@@ -126,12 +125,30 @@ def test_a_channel_has_the_options_of_its_namespace(channel: str, options: Chann
         ("chat\n:x", UNKNOWN_CHANNEL),
     ],
 )
-def test_names_that_cannot_be(channel: str, error: ErrorCode) -> None:
+def test_names_that_clients_cannot_use(channel: str, error: ErrorCode) -> None:
     channels = Channels(CONFIG)
     for _ in range(2):
         with pytest.raises(ReplyError) as refusal:
-            channels.options(channel)
+            channels.client_options(channel)
         assert refusal.value.error is error
+
+
+@pytest.mark.parametrize("channel", ["x" * 300, "é", "#" + "é" * 300, "chat:é", "coded:A", "coded:"])
+def test_a_backend_may_use_any_name_of_a_namespace_that_exists(channel: str) -> None:
+    channels = Channels(CONFIG)
+    expected = {"": PLAIN, "chat": CHAT, "coded": CODED}[namespace_of(channel)]
+    assert channels.options(channel) is expected
+    with pytest.raises(ReplyError):
+        channels.client_options(channel)
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"), [("", BAD_REQUEST), ("nowhere:x", UNKNOWN_CHANNEL), ("$nowhere:x", UNKNOWN_CHANNEL)]
+)
+def test_names_that_nobody_can_use(channel: str, error: ErrorCode) -> None:
+    with pytest.raises(ReplyError) as refusal:
+        Channels(CONFIG).options(channel)
+    assert refusal.value.error is error
 
 
 def test_trap_13_an_unknown_namespace_is_error_102() -> None:
@@ -148,17 +165,17 @@ def test_a_client_that_names_no_channel_breaks_the_protocol() -> None:
 
 def test_a_regex_decides_alone_for_the_channels_without_namespace_too() -> None:
     channels = Channels(ChannelConfig(without_namespace=ChannelOptions(channel_regex="^ß+$")))
-    assert channels.options("ß") is channels.options("$ß")
+    assert channels.client_options("ß") is channels.client_options("$ß")
     with pytest.raises(ReplyError):
-        channels.options("news")
+        channels.client_options("news")
 
 
 def test_the_number_of_remembered_names_is_bounded() -> None:
     channels = Channels(ChannelConfig())
     for number in range(2 * MAX_KNOWN + 1):
-        channels.options(f"news{number}")
+        channels.client_options(f"news{number}")
         assert len(channels._known) <= MAX_KNOWN
-    assert channels.options("news0") is channels.options("news1")
+    assert channels.client_options("news0") is channels.client_options("news1")
 
 
 def test_the_meta_ttl_is_the_namespaces_or_the_global_one() -> None:

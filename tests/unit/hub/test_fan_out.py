@@ -6,11 +6,11 @@ import pytest
 from hypothesis import settings
 
 from hub.fan_out import WRITES_PER_SLICE, Audience, FanOut
-from hub.outbox import HIGH_WATER_BYTES, LOW_WATER_BYTES, Outbox
+from hub.outbox import HIGH_WATER_BYTES, MAX_WRITE_BYTES, Outbox
 from hub.protocol.json_codec import JSON
 from tests.unit.hub.examples import examples
 from tests.unit.hub.fan_out_machine import FanOutMachine
-from tests.unit.hub.recording_transport import RecordingTransport
+from tests.unit.hub.recording_transport import RecordingTransport, unframe
 
 TestFanOutIsPlainLists = FanOutMachine.TestCase
 TestFanOutIsPlainLists.settings = settings(max_examples=examples(400), stateful_step_count=60)
@@ -22,7 +22,11 @@ class Tick:
     def __init__(self) -> None:
         self.scheduled: list[Callable[[], None]] = []
         self.overflowed: list[Outbox] = []
-        self.fan_out = FanOut(self.scheduled.append, self.overflowed.append)
+        self.num_congestions = 0
+        self.fan_out = FanOut(self.scheduled.append, self.overflowed.append, self.on_congestion)
+
+    def on_congestion(self) -> None:
+        self.num_congestions += 1
 
     def end(self) -> None:
         """One callback of the loop, as scheduled."""
@@ -92,47 +96,89 @@ def test_what_is_published_between_two_slices_comes_after_what_was_before(tick: 
 
 def test_a_congested_socket_gets_nothing_until_it_has_drained(tick: Tick) -> None:
     audience, (transport,) = tick.audience_of(1)
-    transport.buffered = HIGH_WATER_BYTES + 1
+    transport.buffered = HIGH_WATER_BYTES + 1  # once "a" is in it
     tick.fan_out.publish(audience, b"a")
     tick.end()
-    transport.buffered = LOW_WATER_BYTES + 1  # not yet
+    assert tick.num_congestions == 1
+    for message in (b"b", b"c"):
+        tick.fan_out.publish(audience, message)
+        tick.end()
+        assert tick.fan_out.drain_congested(1, 3) == []
+    assert transport.frames == [[b"a"]]
+    transport.buffered = HIGH_WATER_BYTES
     assert tick.fan_out.drain_congested(1, 3) == []
-    tick.fan_out.publish(audience, b"b")
-    tick.end()
-    assert transport.writes == []
-    transport.buffered = LOW_WATER_BYTES
+    assert transport.frames == [[b"a"], [b"b", b"c"]]
     assert tick.fan_out.drain_congested(1, 3) == []
-    assert transport.frames == [[b"a", b"b"]]
     assert tick.fan_out.congested == {}
 
 
 def test_a_full_buffer_is_not_congested_before_it_is_over_the_mark(tick: Tick) -> None:
     audience, (transport,) = tick.audience_of(1)
     transport.buffered = HIGH_WATER_BYTES
-    tick.fan_out.publish(audience, b"a")
-    tick.end()
-    assert transport.messages == [b"a"]
+    for message in (b"a", b"b"):
+        tick.fan_out.publish(audience, message)
+        tick.end()
+    assert transport.messages == [b"a", b"b"]
+    assert (tick.fan_out.congested, tick.num_congestions) == ({}, 0)
 
 
 def test_an_overflow_is_reported_after_everybody_was_served(tick: Tick) -> None:
     audience, transports = tick.audience_of(3, max_bytes=HIGH_WATER_BYTES + 2)
     transports[0].buffered = HIGH_WATER_BYTES + 1
-    tick.fan_out.publish(audience, b"a")
-    tick.end()
+    for message in (b"a", b"b"):
+        tick.fan_out.publish(audience, message)
+        tick.end()
     assert tick.overflowed == []
-    tick.fan_out.publish(audience, b"b")
+    tick.fan_out.publish(audience, b"c")
     tick.end()
     assert tick.overflowed == [next(iter(audience.members))]
-    assert [transport.messages for transport in transports[1:]] == [[b"a", b"b"]] * 2
+    assert [transport.messages for transport in transports[1:]] == [[b"a", b"b", b"c"]] * 2
 
 
-def test_a_socket_that_stands_still_is_told(tick: Tick) -> None:
+def test_more_than_one_write_may_carry_goes_out_in_parts(tick: Tick) -> None:
+    audience, (transport,) = tick.audience_of(1, max_bytes=4 * MAX_WRITE_BYTES)
+    messages = [bytes([letter]) * (MAX_WRITE_BYTES // 2) for letter in b"abcd"]
+    for message in messages:
+        tick.fan_out.publish(audience, message)
+    tick.end()
+    num_looks = 0
+    while tick.fan_out.congested:
+        assert len(b"".join(unframe(transport.writes[-1])[0])) <= MAX_WRITE_BYTES
+        assert tick.fan_out.drain_congested(1, 3) == []
+        num_looks += 1
+    assert transport.messages == messages
+    assert num_looks >= len(messages) // 2
+
+
+def test_a_message_longer_than_a_write_still_goes_out(tick: Tick) -> None:
+    audience, (transport,) = tick.audience_of(1)
+    tick.fan_out.publish(audience, b"x" * (4 * MAX_WRITE_BYTES))
+    tick.end()
+    assert [len(message) for message in transport.messages] == [4 * MAX_WRITE_BYTES]
+    assert tick.overflowed == []
+
+
+def test_a_socket_that_stands_still_is_told_without_any_further_message(tick: Tick) -> None:
     audience, (transport,) = tick.audience_of(1)
     (outbox,) = audience.members
     transport.buffered = 100_000
     tick.fan_out.publish(audience, b"a")
     tick.end()
     looks = [(10, 100_000), (12.9, 100_000), (12.95, 99_999), (15.9, 99_999), (15.95, 99_999)]
+    stalled = []
+    for now_s, transport.buffered in looks:
+        stalled.append(tick.fan_out.drain_congested(now_s, 3))
+    assert stalled == [[], [], [], [], [outbox]]
+
+
+def test_a_socket_that_drained_and_filled_again_has_its_whole_time_again(tick: Tick) -> None:
+    audience, (transport,) = tick.audience_of(1)
+    (outbox,) = audience.members
+    transport.buffered = 100_000
+    for message in (b"a", b"b"):
+        tick.fan_out.publish(audience, message)
+        tick.end()
+    looks = [(10, 100_000), (12.9, 0), (12.95, 100_000), (15.9, 100_000), (15.95, 100_000)]
     stalled = []
     for now_s, transport.buffered in looks:
         stalled.append(tick.fan_out.drain_congested(now_s, 3))
@@ -166,9 +212,11 @@ def test_before_a_close_a_congested_socket_is_not_written_to(tick: Tick) -> None
     transport = RecordingTransport()
     transport.buffered = HIGH_WATER_BYTES + 1
     outbox = Outbox(transport, 100)
+    tick.fan_out.send(outbox, b"first")
+    tick.end()
     tick.fan_out.send(outbox, b"last")
     tick.fan_out.flush_all(outbox)
-    assert transport.writes == []
+    assert transport.messages == [b"first"]
 
 
 def test_an_audience_without_members_takes_publications_and_drops_them(tick: Tick) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unittest.mock import patch
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.outbox import MAX_FRAME_BYTES, Outbox, flatten, frame_messages
+from hub.outbox import HIGH_WATER_BYTES, MAX_FRAME_BYTES, MAX_WRITE_BYTES, Outbox, flatten, frame_messages
 from tests.unit.hub.recording_transport import MARKED_LINES, RecordingTransport, unframe
 
 Entries = list[bytes | list[bytes]]
@@ -36,42 +37,75 @@ def test_a_backlog_is_counted_and_bounded(flushes: list[Entries], buffered: int,
     transport = RecordingTransport()
     transport.buffered = buffered
     outbox = outbox_of(transport, max_bytes)
+    outbox.congest()
     held: list[bytes] = []
     for entries in flushes:
         is_full = total_bytes(held) > max_bytes
         is_within = outbox.hold_back(entries)
         if not is_full:
             held += flatten(entries)
-        assert outbox.backlog == held
+        assert list(outbox.backlog or ()) == held
         assert outbox.backlog_bytes == total_bytes(held)
         assert is_within == (total_bytes(held) + (0 if is_full else buffered) <= max_bytes)
 
 
-@given(st.lists(ENTRIES, max_size=5))
-def test_a_drained_backlog_leaves_in_the_order_it_was_accepted(flushes: list[Entries]) -> None:
-    """OUT-1"""
+def test_a_long_message_in_the_transport_leaves_room_for_what_follows_it() -> None:
+    transport = RecordingTransport()
+    transport.buffered = 100 * MAX_WRITE_BYTES
+    outbox = outbox_of(transport, HIGH_WATER_BYTES + MAX_WRITE_BYTES + 1)
+    outbox.congest()
+    assert outbox.hold_back([b"a"])
+    assert not outbox.hold_back([b"b"])
+
+
+@given(st.lists(ENTRIES, max_size=5), st.integers(1, 30))
+def test_a_backlog_leaves_in_the_order_it_was_accepted_a_part_at_a_time(flushes: list[Entries], most: int) -> None:
+    """OUT-1 and OUT-2"""
     transport = RecordingTransport()
     outbox = outbox_of(transport, max_bytes=10_000)
+    outbox.congest()
     for entries in flushes:
         outbox.hold_back(entries)
-    outbox.write_backlog()
+    with patch("hub.outbox.MAX_WRITE_BYTES", most):
+        while outbox.backlog:
+            outbox.write_backlog()
+            assert outbox.backlog_bytes == total_bytes(list(outbox.backlog))
     assert transport.messages == [message for entries in flushes for message in flatten(entries)]
-    assert (outbox.backlog, outbox.backlog_bytes) == (None, 0)
+    parts = [[message for frame in unframe(write) for message in frame] for write in transport.writes]
+    assert all(len(part) == 1 or total_bytes(part) <= most for part in parts)
+    for left, right in pairwise(parts):
+        assert total_bytes([*left, right[0]]) > most, "the next message would have had room"
+    assert outbox.backlog is not None, "it stays congested until its socket has taken that"
 
 
 def test_an_empty_backlog_writes_nothing() -> None:
     transport = RecordingTransport()
-    outbox_of(transport).write_backlog()
+    outbox = outbox_of(transport)
+    outbox.write_backlog()
+    outbox.congest()
+    outbox.write_backlog()
     assert transport.writes == []
+
+
+def test_congesting_what_is_congested_keeps_its_backlog() -> None:
+    outbox = outbox_of(RecordingTransport())
+    outbox.congest()
+    outbox.hold_back([b"a"])
+    outbox.stalled_since_s = 7
+    outbox.congest()
+    assert (list(outbox.backlog or ()), outbox.stalled_since_s) == ([b"a"], 7)
 
 
 def test_a_closed_outbox_holds_nothing() -> None:
     outbox = outbox_of(RecordingTransport())
     outbox.pending.append(b"this tick")
+    outbox.pending_bytes = 9
+    outbox.congest()
     outbox.hold_back([b"earlier"])
     outbox.close()
     assert outbox.is_closed
-    assert (outbox.pending, outbox.backlog, outbox.backlog_bytes) == ([], None, 0)
+    assert (outbox.pending, outbox.pending_bytes) == ([], 0)
+    assert (outbox.backlog, outbox.backlog_bytes) == (None, 0)
 
 
 SIZES = st.integers(1, 40) | st.integers(MAX_FRAME_BYTES // 2, MAX_FRAME_BYTES + 5)

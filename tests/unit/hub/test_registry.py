@@ -63,9 +63,25 @@ def test_those_who_leave_may_be_removed_while_they_are_gone_through() -> None:
     assert registry.num_clients == registry.num_users == 0
 
 
-def test_selecting_by_any_condition() -> None:
+def test_one_whose_connect_is_not_answered_is_open_and_nobody_finds_it() -> None:
     registry = Registry()
-    first, second = peer("1", "ann"), peer("2", "bob")
-    registry.add(first)
-    registry.add(second)
-    assert list(registry.select(lambda connection: connection.user == "bob")) == [second]
+    silent, connected = peer("1", ""), peer("2", "")
+    registry.open(silent)
+    registry.open(connected)
+    registry.add(connected)
+    assert list(registry.opened) == [silent, connected]
+    assert registry.of_user("") == [connected]
+    assert registry.of_user("", client="1") == []
+    assert (registry.num_clients, registry.num_users) == (1, 1)
+
+
+def test_one_that_ends_is_open_no_more_however_far_it_came() -> None:
+    registry = Registry()
+    silent, connected = peer("1", ""), peer("2", "ann")
+    for connection in (silent, connected):
+        registry.open(connection)
+    registry.add(connected)
+    for connection in (silent, connected):
+        registry.remove(connection)
+        registry.remove(connection)
+    assert (registry.opened, registry.num_clients, registry.num_users) == ({}, 0, 0)
