@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -11,8 +10,6 @@ from api.origins import Origins
 from hub.rate_limit import Bucket, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from api.config import WebSocketConfig
     from hub.clock import Clock
 
@@ -36,9 +33,8 @@ class Admission:
         """Take no more connections: the node drains."""
         self.is_closed = True
 
-    @contextmanager
-    def admit(self, request: web.Request) -> Iterator[None]:
-        """Hold a place for one connection.
+    def enter(self, request: web.Request) -> None:
+        """Take a place for one connection; `leave` gives it back.
 
         Raises:
             web.HTTPForbidden: the page's origin is not allowed.
@@ -47,10 +43,9 @@ class Admission:
         self._check_origin(request)
         self._check_room()
         self.num_open += 1
-        try:
-            yield
-        finally:
-            self.num_open -= 1
+
+    def leave(self) -> None:
+        self.num_open -= 1
 
     def _check_origin(self, request: web.Request) -> None:
         origins = request.headers.getall("Origin", [])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -123,7 +122,7 @@ class Connection:
         self.transport = transport
         self.codec = codec
         self.handshake = handshake
-        self.client_id = str(uuid.uuid4())
+        self.client_id = hub.client_ids.new()
         self.user = ""
         self.info: OptionalRaw = UNSET
         self.token_channels: frozenset[str] = NO_CHANNELS

@@ -11,6 +11,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from hub.channels import Channels
+from hub.client_ids import ClientIds
 from hub.commands.rpc import RPCMethods, answer_ping
 from hub.control import Control
 from hub.counters import Counters
@@ -64,6 +65,7 @@ class Hub:
         self.uid = str(uuid.uuid4())
         self.started_at_s = clock.monotonic_s()
         self.counters = Counters()
+        self.client_ids = ClientIds()
         self.channels = Channels(config.channel)
         self.index = SubscriptionIndex()
         self.registry = Registry()

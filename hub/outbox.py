@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hub.protocol.codec import Framing
 
@@ -19,6 +19,10 @@ MAX_FRAME_BYTES = 65_536
 
 HIGH_WATER_BYTES = 65_536
 """With more than this in the transport's own buffer the socket is congested and gets nothing new until it drains."""
+
+MESSAGE_OVERHEAD_BYTES = 56
+"""What a waiting message costs beside its bytes: the object around them (33), its place in the queue (8), and what
+the allocator rounds up. The bound is on memory, and most messages are short."""
 
 MAX_WRITE_BYTES = 262_144
 """Most that is handed to a transport at once, unless a single message is longer: what one write can cost."""
@@ -44,7 +48,7 @@ class Outbox:
 
     Invariants:
         OUT-1  messages leave in the order in which they were accepted.
-        OUT-2  backlog_bytes is the sum of the lengths of the messages in the backlog.
+        OUT-2  backlog_bytes is the sum of the costs of the messages in the backlog (`cost_of`).
         OUT-3  what waits beyond max_bytes is reported at the flush that made it so, and never grows after. A single
                message longer than that still goes out, or its client could never get it.
     """
@@ -92,7 +96,7 @@ class Outbox:
             return False
         messages = flatten(entries)
         self.backlog += messages
-        self.backlog_bytes += sum(map(len, messages))
+        self.backlog_bytes += cost_of(messages)
         # What a single long message left in the transport does not count, or whatever follows it would be too much.
         in_transport = min(self.buffered_bytes(), HIGH_WATER_BYTES + MAX_WRITE_BYTES)
         return self.backlog_bytes + in_transport <= self.max_bytes
@@ -107,7 +111,7 @@ class Outbox:
             group.append(message)
             group_bytes += len(message)
         if group:
-            self.backlog_bytes -= group_bytes
+            self.backlog_bytes -= cost_of(group)
             self.write(frame_messages(self.framing, group))
 
     def close(self) -> None:
@@ -117,6 +121,11 @@ class Outbox:
         self.pending_bytes = 0
         self.backlog = None
         self.backlog_bytes = 0
+
+
+def cost_of(messages: Sequence[bytes]) -> int:
+    """Bytes of memory that these messages hold as long as they wait."""
+    return sum(map(len, messages)) + MESSAGE_OVERHEAD_BYTES * len(messages)
 
 
 def flatten(entries: Iterable[bytes | list[bytes]]) -> list[bytes]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NO_SUBSCRIPTION = TokenSubscription()
+_ANONYMOUS = ConnectClaims(user="", expire_at_s=0.0, info=UNSET, subs={}, meta=None)
 
 
 async def handle_connect(connection: Connection, command_id: int, request: ConnectRequest) -> None:
@@ -102,7 +103,7 @@ async def _claims_of_token(hub: Hub, token: str) -> ConnectClaims:
 
 
 def _claims_of_user(user: str) -> ConnectClaims:
-    return ConnectClaims(user=user, expire_at_s=0.0, info=UNSET, subs={}, meta=None)
+    return ConnectClaims(user=user, expire_at_s=0.0, info=UNSET, subs={}, meta=None) if user else _ANONYMOUS
 
 
 def _check_limit(hub: Hub, user: str) -> None:

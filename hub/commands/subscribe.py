@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from hub.channels import is_listed, is_private, is_user_limited
 from hub.errors import Disconnected, ReplyError
-from hub.joining import PLAIN_GRANT, Grant, Wish, announce_join, begin_join, go_live, settle_join
+from hub.joining import NO_WISH, PLAIN_GRANT, Grant, Wish, announce_join, begin_join, go_live, settle_join
 from hub.permissions import may_subscribe
 from hub.protocol import codes
 from hub.protocol.messages import FLAG_REJECT_UNRECOVERED, Reply, UnsubscribeResult
@@ -63,12 +63,16 @@ def _check_form(request: SubscribeRequest) -> None:
 
 
 def _wish(request: SubscribeRequest) -> Wish:
+    rejects_unrecovered = bool(request.flag & FLAG_REJECT_UNRECOVERED)
+    asks = request.recover or request.positioned or request.recoverable or request.join_leave
+    if not (asks or rejects_unrecovered):
+        return NO_WISH
     return Wish(
         recover=RecoverFrom(request.offset, request.epoch) if request.recover else None,
         is_positioned=request.positioned,
         is_recoverable=request.recoverable,
         sees_join_leave=request.join_leave,
-        rejects_unrecovered=bool(request.flag & FLAG_REJECT_UNRECOVERED),
+        rejects_unrecovered=rejects_unrecovered,
     )
 
 

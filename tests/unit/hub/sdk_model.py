@@ -216,6 +216,6 @@ class SDKSubscription:
     # --- ends -------------------------------------------------------------------------------------------------------
 
     def take_unsubscribe(self, code: int) -> None:
-        assert self.phase is not Phase.UNSUBSCRIBED, "ended twice"
+        assert self.phase is not Phase.UNSUBSCRIBED, f"{self.channel} ended twice: {code}"
         self.phase = Phase.UNSUBSCRIBED
         self.is_told_to_return = code >= 2500
