@@ -132,7 +132,8 @@ class Server:
         site = web.TCPSite(runner, address or None, port, backlog=BACKLOG)
         await site.start()
         self._sites.append(site)
-        logger.info("listening", extra={"address": address or "*", "port": port})
+        # What the kernel gave: with port 0 it is not what was asked for.
+        logger.info("listening", extra={"at": [f"{bound[0]} port {bound[1]}" for bound in runner.addresses]})
 
     async def _send_away(self, window_s: float) -> None:
         leaving = list(self._hub.registry.opened)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from hub.hub import Hub
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ERROR_MODE_HEADER = "X-Centrifugo-Error-Mode"
 
@@ -84,7 +86,7 @@ class ServerAPI:
 
         async def serve(request: web.Request, body: bytes) -> web.Response:
             try:
-                result = await method(hub, decoder.decode(body or b"{}"))
+                result = await method(hub, _decode(decoder.decode, body or b"{}"))
             except ReplyError as failure:
                 return self._refused(request, failure)
             except EngineUnavailable:
@@ -106,12 +108,7 @@ class ServerAPI:
                 if not body.isascii():
                     body.decode()
                 return await serve(request, body)
-            except msgspec.ValidationError as exc:
-                return web.Response(status=400, text=str(exc))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-                mended = mend_surrogates(body)
-                if mended != body:
-                    return await serve(request, mended)
                 return web.Response(status=400, text=_describe(exc))
 
         return handle
@@ -140,7 +137,7 @@ class ServerAPI:
 
     async def _serve_batch(self, request: web.Request, body: bytes) -> web.Response:
         """Run commands in order, or at once when `parallel`; a failed one does not stop the others."""
-        batch = self._batch.decode(body or b"{}")
+        batch = _decode(self._batch.decode, body or b"{}")
         if len(batch.commands) > MAX_BATCH_COMMANDS:
             return self._refused(request, bad_request("commands", f"has more than {MAX_BATCH_COMMANDS} entries"))
         step = PARALLEL_COMMANDS if batch.parallel else COMMANDS_PER_SLICE
@@ -172,10 +169,14 @@ class ServerAPI:
 
     async def _serve_legacy(self, request: web.Request, body: bytes) -> web.Response:  # noqa: ARG002  # as _serve_batch
         """Lines of {"method", "params"}, one answer line each (clients older than cent 5)."""
-        commands = self._legacy.decode_lines(body)
+        commands = _decode(self._legacy.decode_lines, body)
         if not commands or len(commands) > MAX_BATCH_COMMANDS:
             raise msgspec.DecodeError(f"expected 1 to {MAX_BATCH_COMMANDS} commands, one per line")
-        lines = [_ENCODER.encode(await self._run_legacy(command)) for command in commands]
+        lines: list[bytes] = []
+        for count, command in enumerate(commands, 1):
+            lines.append(_ENCODER.encode(await self._run_legacy(command)))
+            if count % COMMANDS_PER_SLICE == 0:
+                await asyncio.sleep(0)
         return _json(b"\n".join(lines))
 
     async def _run_legacy(self, command: LegacyCommand) -> object:
@@ -201,6 +202,19 @@ async def _read_body(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as exc:
         raise web.HTTPRequestTimeout(text="body: did not arrive in time") from exc
+
+
+def _decode(decode: Callable[[bytes], T], body: bytes) -> T:
+    """Read a body; halves of surrogate pairs in it are mended (hub.protocol.surrogates)."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = mend_surrogates(body)
+        if mended == body:
+            raise
+        return decode(mended)
 
 
 def _method_of(command: BatchCommand | None) -> tuple[str, Any]:

@@ -56,7 +56,16 @@ class PresenceLeases:
             for subscription in list(connection.subscriptions.values()):
                 if subscription.has_presence and subscription.phase is not Phase.LEFT:
                     await self.add(subscription)
+                    if subscription.phase is Phase.LEFT:
+                        await self._withdraw(subscription)
         except EngineUnavailable:
             # The next renewal comes before the lease ends (presence_ttl is above twice the interval).
             self.failures += 1
             logger.warning("presence_renewal_failed", extra={"client": connection.client_id})
+
+    async def _withdraw(self, subscription: Subscription) -> None:
+        """It was ended while its lease was renewed, which may have undone the removal."""
+        connection, name = subscription.connection, subscription.channel.name
+        successor = connection.subscriptions.get(name)
+        if successor is None or not successor.has_presence:
+            await self._hub.engine.remove_presence(name, connection.client_id, connection.user)

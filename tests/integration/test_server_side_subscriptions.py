@@ -251,13 +251,16 @@ async def test_api_refresh_pushes_the_new_ttl(server: LocalServer) -> None:
     assert 95 <= push["ttl"] <= 100
 
 
-async def test_api_refresh_without_a_time_leaves_the_time_as_it_is(server: LocalServer) -> None:
-    unlimited = await server.connected(token=connection_token("42", ttl_s=None))
-    limited = await server.connected(token=connection_token("43", ttl_s=100))
-    for user in ("42", "43"):
-        await server.api.call("refresh", user=user)
-    assert await unlimited.push("refresh") == {}
-    assert 90 <= (await limited.push("refresh"))["ttl"] <= 100
+async def test_api_refresh_without_a_time_ends_no_more(server: LocalServer) -> None:
+    client = await server.connected(token=connection_token("42", ttl_s=100))
+    await server.api.call("refresh", user="42")
+    assert await client.push("refresh") == {}
+
+
+async def test_api_refresh_to_a_time_that_has_passed_closes_with_3005(server: LocalServer) -> None:
+    client = await server.connected("42")
+    await server.api.call("refresh", user="42", expire_at=1)
+    assert await client.closing() == Close(3005, "connection expired")
 
 
 async def test_api_refresh_brings_new_info(serve: Serve) -> None:

@@ -24,6 +24,8 @@ from tests.support.tokens import SECRET, connection_token
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hub.tokens.jwks import Fetch
+
 HOST = "127.0.0.1"
 
 OPEN = ChannelOptions(
@@ -118,10 +120,12 @@ class LocalServer:
 
 
 @asynccontextmanager
-async def local_server(config: HubConfig | None = None, edge: EdgeConfig | None = None) -> AsyncIterator[LocalServer]:
+async def local_server(
+    config: HubConfig | None = None, edge: EdgeConfig | None = None, fetch: Fetch | None = None
+) -> AsyncIterator[LocalServer]:
     """Serve in this event loop. When it ends, no task and no connection of it may be left.
 
-    A listen configuration without a port gets the loopback address and a free one.
+    A listen configuration without a port gets the loopback address and a free one. `fetch` gets a JWKS document.
     """
     edge = edge or edge_config()
     if edge.listen == ListenConfig():
@@ -129,7 +133,7 @@ async def local_server(config: HubConfig | None = None, edge: EdgeConfig | None 
     before = asyncio.all_tasks()
     clock, lag = SystemClock(), LoopLag()
     engine = MemoryEngine(clock)
-    hub = Hub(config or hub_config(), engine, clock)
+    hub = Hub(config or hub_config(), engine, clock, fetch)
     server = Server(hub, edge, lambda: lag.current_s(asyncio.get_running_loop().time()))
     async with Supervisor() as supervisor:
         for name, work in (*hub.tasks(), ("engine.memory", engine.run()), ("loop_lag", lag.run())):

@@ -220,11 +220,10 @@ class Streams:
     def restore(self, images: list[StreamImage], now_s: float, elapsed_s: float) -> None:
         """Take over the streams of an earlier run."""
         for image in images:
-            stream = Stream.from_image(image, now_s, elapsed_s)
-            self._admit(image.channel, stream)
+            stream = self._streams[image.channel] = Stream.from_image(image, now_s, elapsed_s)
             if stream.top_offset:
                 self._to_clear.watch(image.channel, stream.clear_at_s)
-            self._watch(image.channel, stream)
+            self._keep(image.channel, stream)
 
     def sweep(self, now_s: float, budget: int) -> int:
         """Free what has expired until that took `budget` steps, a stream or a publication each. Return the steps."""
@@ -241,23 +240,10 @@ class Streams:
         """The channel's stream as of now; a new one, of a new epoch, when there was none or its time is over."""
         stream = self._streams.get(channel)
         if stream is None or stream.forget_at_s <= now_s:
-            stream = Stream()
-            self._admit(channel, stream)
+            stream = self._streams[channel] = Stream()
         else:
             stream.expire(now_s)
         return stream
-
-    def _admit(self, channel: str, stream: Stream) -> None:
-        """Take in a stream, in place of an earlier one whose time is over; make room among the unpublished."""
-        self._streams[channel] = stream
-        self._take_out(channel)
-        if stream.top_offset:
-            return
-        self._unpublished[channel] = None
-        if len(self._unpublished) > MAX_UNPUBLISHED:
-            longest_unread = next(iter(self._unpublished))
-            self._take_out(longest_unread)
-            del self._streams[longest_unread]
 
     def _take_out(self, channel: str) -> None:
         """It is none of the unpublished any more."""
@@ -267,10 +253,21 @@ class Streams:
 
     def _touch(self, channel: str, stream: Stream, meta_ttl_s: float, now_s: float) -> None:
         stream.touch(meta_ttl_s or self._default_meta_ttl_s, now_s)
-        if not stream.top_offset:
-            del self._unpublished[channel]
-            self._unpublished[channel] = None  # at the end
+        self._keep(channel, stream)
+
+    def _keep(self, channel: str, stream: Stream) -> None:
+        """Until its time is over; an unpublished one is now the last to be forgotten early, and takes the place of the
+        first."""
         self._watch(channel, stream)
+        if stream.top_offset:
+            return
+        unpublished = self._unpublished
+        unpublished.pop(channel, None)
+        unpublished[channel] = None
+        if len(unpublished) > MAX_UNPUBLISHED:
+            longest_unread = next(iter(unpublished))
+            self._take_out(longest_unread)
+            del self._streams[longest_unread]
 
     def _watch(self, channel: str, stream: Stream) -> None:
         queue = self._to_forget if stream.top_offset else self._to_forget_unpublished

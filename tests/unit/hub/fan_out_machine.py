@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from unittest.mock import patch
@@ -18,6 +18,7 @@ from tests.unit.hub.recording_transport import MarkedLines, RecordingTransport, 
 HIGH_WATER = 100
 MAX_WRITE = 120
 MAX_BYTES = 250
+OVERHEAD = 5
 WRITE_TIMEOUT_S = 3
 
 SMALL = (
@@ -26,6 +27,7 @@ SMALL = (
     patch("hub.fan_out.MAX_WRITE_BYTES", MAX_WRITE),
     patch("hub.outbox.MAX_WRITE_BYTES", MAX_WRITE),
     patch("hub.fan_out.WRITES_PER_SLICE", 2),
+    patch("hub.outbox.MESSAGE_OVERHEAD_BYTES", OVERHEAD),
     patch("hub.outbox.MAX_FRAME_BYTES", 60),
 )
 """Limits that a few messages reach."""
@@ -41,6 +43,10 @@ FILLINGS = st.sampled_from([0, HIGH_WATER - 1, HIGH_WATER, HIGH_WATER + 1, 240])
 
 def total_bytes(messages: Iterable[bytes]) -> int:
     return sum(map(len, messages))
+
+
+def total_cost(messages: Collection[bytes]) -> int:
+    return total_bytes(messages) + OVERHEAD * len(messages)
 
 
 class Socket(RecordingTransport):
@@ -97,7 +103,7 @@ class Subscriber:
     @property
     def held_bytes(self) -> int:
         """What the node holds for it. Of one long message in the transport no more counts than of short ones."""
-        return total_bytes(self.outbox.backlog or ()) + min(self.transport.buffered, HIGH_WATER + MAX_WRITE)
+        return total_cost(self.outbox.backlog or ()) + min(self.transport.buffered, HIGH_WATER + MAX_WRITE)
 
     @property
     def next_part(self) -> list[bytes]:
@@ -310,7 +316,7 @@ class FanOutMachine(RuleBasedStateMachine):
     def backlogs_are_counted(self) -> None:
         """OUT-2"""
         for outbox in self.by_outbox:
-            assert outbox.backlog_bytes == total_bytes(outbox.backlog or ())
+            assert outbox.backlog_bytes == total_cost(outbox.backlog or ())
 
     @invariant()
     def waiting_replies_are_counted(self) -> None:

@@ -70,7 +70,7 @@ FULL = 70_000
 """Bytes in a socket's buffer that make it congested; few more bring it to its bound."""
 
 LONG_S = 45
-"""Longer than the meta TTL: streams that nobody reads begin anew."""
+"""Longer than the meta TTL: streams that nobody reads, or can read, begin anew."""
 
 USERS = {"ann-1": "ann", "ann-2": "ann", "bob-1": "bob"}
 CLIENTS = st.sampled_from(sorted(USERS))
@@ -110,6 +110,7 @@ class RecoveryMachine(RuleBasedStateMachine):
         self.disturbed: set[str] = set()
         self.backend_calls: set[asyncio.Task[None]] = set()
         self.is_hasty = False
+        self.unread_s = 0.0
         self.supervisor = Supervisor()
         self.hub = self.run(self.start())
 
@@ -319,7 +320,8 @@ class RecoveryMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.1, 1, 4, 7, 22, LONG_S]))
     def pass_time(self, seconds: float) -> None:
-        if seconds == LONG_S:
+        self.unread_s += seconds if self.engine.is_gated or self.engine.waiting else 0
+        if seconds == LONG_S or self.unread_s > LONG_S / 2:
             self.disturb_all()
         # What is on its way for longer than the node's patience is taken for lost.
         self.disturbed |= {announcement.channel for announcement in self.engine.on_the_way}
@@ -417,6 +419,7 @@ class RecoveryMachine(RuleBasedStateMachine):
             self.require_complete(client)
         self.require_presence()
         self.disturbed.clear()
+        self.unread_s = 0
         self.require_calls_done()
 
     def require_complete(self, client: SDKClient) -> None:

@@ -212,8 +212,9 @@ class SDKClient:
             self._take_server_subscription(sub, push["subscribe"])
         elif "unsubscribe" in push:
             code = push["unsubscribe"]["code"]
-            on_end(self, channel, code)
-            sub.take_unsubscribe(code)
+            if channel in self.subs or sub.phase is Phase.SUBSCRIBED:  # else it ended before the client heard of it
+                on_end(self, channel, code)
+                sub.take_unsubscribe(code)
         else:
             assert sub.phase is Phase.SUBSCRIBED, "a join or leave outside a subscription"
             assert {"join", "leave"} & set(push)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from hub.fan_out import WRITES_PER_SLICE, Audience, FanOut
-from hub.outbox import HIGH_WATER_BYTES, MAX_WRITE_BYTES, Outbox
+from hub.outbox import HIGH_WATER_BYTES, MAX_WRITE_BYTES, Outbox, cost_of
 from hub.protocol.json_codec import JSON
 from tests.unit.hub.examples import examples
 from tests.unit.hub.fan_out_machine import FanOutMachine
@@ -123,7 +123,7 @@ def test_a_full_buffer_is_not_congested_before_it_is_over_the_mark(tick: Tick) -
 
 
 def test_an_overflow_is_reported_after_everybody_was_served(tick: Tick) -> None:
-    audience, transports = tick.audience_of(3, max_bytes=HIGH_WATER_BYTES + 2)
+    audience, transports = tick.audience_of(3, max_bytes=HIGH_WATER_BYTES + 1 + cost_of([b"b"]))
     transports[0].buffered = HIGH_WATER_BYTES + 1
     for message in (b"a", b"b"):
         tick.fan_out.publish(audience, message)

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import struct
+import sys
 from itertools import pairwise
 from unittest.mock import patch
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.outbox import HIGH_WATER_BYTES, MAX_FRAME_BYTES, MAX_WRITE_BYTES, Outbox, flatten, frame_messages
+from hub.outbox import (
+    HIGH_WATER_BYTES,
+    MAX_FRAME_BYTES,
+    MAX_WRITE_BYTES,
+    MESSAGE_OVERHEAD_BYTES,
+    Outbox,
+    cost_of,
+    flatten,
+    frame_messages,
+)
 from tests.unit.hub.recording_transport import MARKED_LINES, RecordingTransport, unframe
 
 Entries = list[bytes | list[bytes]]
@@ -23,6 +34,16 @@ def total_bytes(messages: list[bytes]) -> int:
     return sum(len(message) for message in messages)
 
 
+def total_cost(messages: list[bytes]) -> int:
+    return sum(len(message) + MESSAGE_OVERHEAD_BYTES for message in messages)
+
+
+def test_the_cost_of_a_message_covers_what_it_takes_in_memory() -> None:
+    """As CPython counts the object, and its place in the queue."""
+    for size in (0, 1, 100, 10_000):
+        assert cost_of([b"x" * size]) >= sys.getsizeof(b"x" * size) + struct.calcsize("P")
+
+
 @given(ENTRIES)
 def test_flattening_keeps_the_order(entries: Entries) -> None:
     expected: list[bytes] = []
@@ -31,7 +52,7 @@ def test_flattening_keeps_the_order(entries: Entries) -> None:
     assert flatten(entries) == expected
 
 
-@given(st.lists(ENTRIES, max_size=8), st.integers(0, 60), st.integers(0, 120))
+@given(st.lists(ENTRIES, max_size=8), st.integers(0, 60), st.integers(0, 1_500))
 def test_a_backlog_is_counted_and_bounded(flushes: list[Entries], buffered: int, max_bytes: int) -> None:
     """OUT-2 and OUT-3, against plain lists."""
     transport = RecordingTransport()
@@ -40,19 +61,19 @@ def test_a_backlog_is_counted_and_bounded(flushes: list[Entries], buffered: int,
     outbox.congest()
     held: list[bytes] = []
     for entries in flushes:
-        is_full = total_bytes(held) > max_bytes
+        is_full = total_cost(held) > max_bytes
         is_within = outbox.hold_back(entries)
         if not is_full:
             held += flatten(entries)
         assert list(outbox.backlog or ()) == held
-        assert outbox.backlog_bytes == total_bytes(held)
-        assert is_within == (total_bytes(held) + (0 if is_full else buffered) <= max_bytes)
+        assert outbox.backlog_bytes == total_cost(held)
+        assert is_within == (total_cost(held) + (0 if is_full else buffered) <= max_bytes)
 
 
 def test_a_long_message_in_the_transport_leaves_room_for_what_follows_it() -> None:
     transport = RecordingTransport()
     transport.buffered = 100 * MAX_WRITE_BYTES
-    outbox = outbox_of(transport, HIGH_WATER_BYTES + MAX_WRITE_BYTES + 1)
+    outbox = outbox_of(transport, HIGH_WATER_BYTES + MAX_WRITE_BYTES + total_cost([b"a"]))
     outbox.congest()
     assert outbox.hold_back([b"a"])
     assert not outbox.hold_back([b"b"])
@@ -69,7 +90,7 @@ def test_a_backlog_leaves_in_the_order_it_was_accepted_a_part_at_a_time(flushes:
     with patch("hub.outbox.MAX_WRITE_BYTES", most):
         while outbox.backlog:
             outbox.write_backlog()
-            assert outbox.backlog_bytes == total_bytes(list(outbox.backlog))
+            assert outbox.backlog_bytes == total_cost(list(outbox.backlog))
     assert transport.messages == [message for entries in flushes for message in flatten(entries)]
     parts = [[message for frame in unframe(write) for message in frame] for write in transport.writes]
     assert all(len(part) == 1 or total_bytes(part) <= most for part in parts)

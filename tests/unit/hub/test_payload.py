@@ -79,6 +79,44 @@ def test_brackets_inside_strings_do_not_count(pieces: list[str]) -> None:
     assert bytes(clean_payload(data)) == data
 
 
+def naive_depth(text: str) -> int:
+    """The oracle: one character after the other."""
+    depth = deepest = 0
+    is_string = is_escaped = False
+    for character in text:
+        if is_string:
+            is_string = is_escaped or character != '"'
+            is_escaped = character == "\\" and not is_escaped
+        elif character == '"':
+            is_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+LEVELS = st.sampled_from(
+    [("[", "]"), ('["[[",', ',"]]"]'), ('{"{\\"[":', "}"), ("[[],", ",{}]"), ('{"a":["\\\\"],"":', "}")]
+)
+
+
+@given(st.lists(LEVELS, min_size=MAX_DEPTH - 5, max_size=MAX_DEPTH + 3), VALUES, st.booleans())
+def test_depth_is_what_counting_bracket_by_bracket_gives(
+    levels: list[tuple[str, str]], inside: Any, is_ascii: bool
+) -> None:
+    opening = "".join(level for level, _ in levels)
+    closing = "".join(level for _, level in reversed(levels))
+    text = opening + json.dumps(inside, ensure_ascii=is_ascii) + closing
+    depth = naive_depth(text)
+    assert depth == depth_of(json.loads(text)), "the oracle errs"
+    if depth > MAX_DEPTH:
+        assert_refused(text.encode())
+    else:
+        assert bytes(clean_payload(text.encode())) == text.encode()
+
+
 def test_many_brackets_side_by_side_are_not_deep() -> None:
     data = b"[" + b",".join([b'{"a":[]}'] * 500) + b"]"
     assert bytes(clean_payload(data)) == data

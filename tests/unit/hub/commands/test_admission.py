@@ -55,7 +55,7 @@ def test_each_method_has_an_example() -> None:
     assert list(REQUESTS) == METHODS
 
 
-@pytest.mark.parametrize(("first", "second"), combinations(METHODS, 2))
+@pytest.mark.parametrize(("first", "second"), list(combinations(METHODS, 2)))
 async def test_no_two_methods_in_one_command_get_anything_done_without_a_successful_connect(
     first: str, second: str
 ) -> None:

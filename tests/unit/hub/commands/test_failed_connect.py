@@ -14,7 +14,7 @@ from tests.unit.hub.node import Node, hub_config
 from tests.unit.hub.staged_node import StagedNode, staged_node
 from tests.unit.hub.virtual_time import idle
 
-TWO_CHANNELS = {"first": {}, "second": {}}
+TWO_CHANNELS: dict[str, object] = {"first": {}, "second": {}}
 JOIN_STEPS = ["subscribe", "history", "add_presence"]
 
 

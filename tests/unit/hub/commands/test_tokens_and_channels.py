@@ -12,7 +12,7 @@ from hub.protocol import codes
 from tests.unit.hub.node import OPEN, Node, hub_config
 from tests.unit.hub.virtual_time import pass_time
 
-SUBS = {"first": {}, "second": {}}
+SUBS: dict[str, object] = {"first": {}, "second": {}}
 
 
 @pytest.mark.parametrize("subs", [{}, {"first": {}}, {**SUBS, "third": {}}, {"first": {}, "third": {}}])
@@ -36,16 +36,33 @@ async def test_channels_that_a_backend_added_are_not_the_tokens() -> None:
     assert "refresh" in await client.call("refresh", token=node.token("ann"))
 
 
-async def test_a_backends_refresh_without_a_time_leaves_the_time_as_it_is() -> None:
+async def test_a_backends_refresh_without_a_time_ends_the_expiry() -> None:
     node = Node(hub_config(ping_interval_s=0, expired_close_delay_s=1))
     async with node.running():
         client = await node.connected("ann", token=node.token("ann", 60))
-        expire_at_s = client.connection.expire_at_s
         await node.hub.control.perform(RefreshUser(user="ann"))
-        assert await client.pushes("refresh") == [{"expires": True, "ttl": 60}]
-        assert client.connection.expire_at_s == expire_at_s
-        await pass_time(62)
+        assert await client.pushes("refresh") == [{}]
+        await pass_time(3600)
+        assert client.goodbye is None
+
+
+async def test_a_backends_refresh_with_a_time_moves_the_expiry_there() -> None:
+    node = Node(hub_config(ping_interval_s=0, expired_close_delay_s=1))
+    async with node.running():
+        client = await node.connected("ann", token=node.token("ann", 60))
+        await node.hub.control.perform(RefreshUser(user="ann", expire_at_s=node.clock.now_s() + 120))
+        assert await client.pushes("refresh") == [{"expires": True, "ttl": 120}]
+        await pass_time(100)
+        assert client.goodbye is None
+        await pass_time(25)
         assert client.goodbye == codes.CONNECTION_EXPIRED
+
+
+async def test_a_backends_refresh_to_a_time_that_has_passed_is_the_end() -> None:
+    node = Node()
+    client = await node.connected("ann")
+    await node.hub.control.perform(RefreshUser(user="ann", expire_at_s=node.clock.now_s()))
+    assert client.goodbye == codes.CONNECTION_EXPIRED
 
 
 async def test_a_token_of_another_client_does_not_extend_a_subscription() -> None:
