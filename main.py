@@ -202,15 +202,16 @@ def _stop_on_signals() -> asyncio.Event:
 def _calm_garbage_collector() -> None:
     """Collect cycles rarely: what a node holds lives long, and ended connections are freed by reference counts.
 
-    By default every 700 new containers start a collection, and in a storm of connects full ones come often enough to
-    take half of the CPU (bench: connects).
+    By default every 700 new containers start a collection, which in a storm of connects takes half of the CPU; with
+    every 50,000 it is still a third (bench: connects). What it may cost is memory: cycles of so many containers, some
+    60 MB, before they are found.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_CONTAINERS, 20, 20)
 
 
-GC_YOUNG_CONTAINERS = 50_000
+GC_YOUNG_CONTAINERS = 500_000
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -117,7 +117,7 @@ async def begin_join(
 
 def _require_wanted(subscription: Subscription) -> None:
     """A backend, or the end of the connection, may have ended it while it waited."""
-    if subscription.phase is Phase.LEFT:
+    if subscription.has_left():
         raise ReplyError(codes.INTERNAL)
 
 
@@ -172,7 +172,7 @@ async def announce_join(subscription: Subscription) -> None:
 
     At most once: the subscription stands whether or not the engine takes the announcement.
     """
-    if not subscription.emits_join_leave or subscription.phase is Phase.LEFT:
+    if not subscription.emits_join_leave or subscription.has_left():
         return
     hub = subscription.connection.hub
     subscription.is_announced = True

@@ -11,7 +11,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from hub.errors import EngineUnavailable
-from hub.subscriptions import Phase
 
 if TYPE_CHECKING:
     from hub.connection import Connection
@@ -54,9 +53,9 @@ class PresenceLeases:
     async def _renew(self, connection: Connection) -> None:
         try:
             for subscription in list(connection.subscriptions.values()):
-                if subscription.has_presence and subscription.phase is not Phase.LEFT:
+                if subscription.has_presence and not subscription.has_left():
                     await self.add(subscription)
-                    if subscription.phase is Phase.LEFT:
+                    if subscription.has_left():
                         await self._withdraw(subscription)
         except EngineUnavailable:
             # The next renewal comes before the lease ends (presence_ttl is above twice the interval).

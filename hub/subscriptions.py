@@ -70,6 +70,10 @@ class Subscription:
         self.emits_join_leave = False
         self.sees_join_leave = False
 
+    def has_left(self) -> bool:
+        """Whether it is over. Asked anew after every wait: a backend or the connection's end may have done that."""
+        return self.phase is Phase.LEFT
+
     def client_info(self) -> ClientInfo:
         return self.connection.client_info(self.info)
 

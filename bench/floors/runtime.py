@@ -19,4 +19,4 @@ def calm_garbage_collector() -> None:
     """As main.py does: by default, collections take a quarter of a bare handshake once 2,000 connections are open."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(500_000, 20, 20)

@@ -323,9 +323,9 @@ class RecoveryMachine(RuleBasedStateMachine):
         self.unread_s += seconds if self.engine.is_gated or self.engine.waiting else 0
         if seconds == LONG_S or self.unread_s > LONG_S / 2:
             self.disturb_all()
-        # What is on its way for longer than the node's patience is taken for lost.
-        self.disturbed |= {announcement.channel for announcement in self.engine.on_the_way}
+        self.disturb_what_is_on_the_way()
         self.run(pass_time(seconds))
+        self.disturb_what_is_on_the_way()
 
     @rule(is_gated=st.booleans())
     def gate(self, is_gated: bool) -> None:
@@ -360,6 +360,10 @@ class RecoveryMachine(RuleBasedStateMachine):
         if not is_meant:
             self.disturb_all()
             self.run(self.engine.start_over())
+
+    def disturb_what_is_on_the_way(self) -> None:
+        """What takes longer than the node's patience is taken for lost."""
+        self.disturbed |= {announcement.channel for announcement in self.engine.on_the_way}
 
     def disturb_all(self) -> None:
         self.disturbed = {*KINDS, "stream:#ann", "stream:#bob", BY_BACKEND}

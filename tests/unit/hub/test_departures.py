@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.control_operations import SubscribeUser, UnsubscribeUser
+from hub.control_operations import DisconnectUser, SubscribeUser, UnsubscribeUser
 from hub.protocol import codes
 from tests.unit.hub.client import subscribe
 from tests.unit.hub.staged_node import staged_node
@@ -47,6 +47,34 @@ async def test_a_backends_subscribe_of_a_closing_connection_leaves_nothing() -> 
         client.connection.close(codes.FORCE_RECONNECT)
         await node.hub.control.perform(SubscribeUser(user="ann", channel="news"))
         assert client.connection.subscriptions == {}
+        await client.vanish()
+        await node.assert_nothing_is_left()
+
+
+async def test_a_backends_subscribe_that_waited_for_a_departure_finds_the_connection_gone() -> None:
+    async with staged_node() as node, asyncio.TaskGroup() as group:
+        client = await node.subscribed("news", user="ann")
+        gate = node.engine.hold("publish_leave", "news")
+        node.hub.end(client.connection.subscriptions["news"], codes.UNSUBSCRIBED_EXPIRED)
+        performing = group.create_task(node.hub.control.perform(SubscribeUser(user="ann", channel="news")))
+        await idle()
+        assert not performing.done()
+        await client.vanish()
+        gate.set()
+        await performing
+        assert client.connection.subscriptions == {}
+        await node.assert_nothing_is_left()
+
+
+async def test_a_closing_connection_is_left_alone_by_backends() -> None:
+    async with staged_node() as node:
+        client = await node.subscribed("news", user="ann")
+        client.connection.close(codes.FORCE_RECONNECT)
+        perform = node.hub.control.perform
+        await perform(UnsubscribeUser(user="ann", channel="news"))
+        await perform(DisconnectUser(user="ann"))
+        assert not node.hub.counters.unsubscribes
+        assert client.goodbye == codes.FORCE_RECONNECT
         await client.vanish()
         await node.assert_nothing_is_left()
 

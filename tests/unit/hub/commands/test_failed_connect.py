@@ -9,6 +9,7 @@ import pytest
 from hub.connection import State
 from hub.control_operations import DisconnectUser, RefreshUser, SubscribeUser
 from hub.protocol import codes
+from hub.tokens.claims import ConnectClaims
 from tests.unit.hub.client import Client
 from tests.unit.hub.node import Node, hub_config
 from tests.unit.hub.staged_node import StagedNode, staged_node
@@ -82,6 +83,28 @@ async def test_one_that_is_told_to_go_while_it_connects_leaves_nothing(step: str
         await client.vanish()
         await node.assert_nothing_is_left()
         assert node.hub.counters.connections_opened == 0
+
+
+@pytest.mark.parametrize("subs", [{}, TWO_CHANNELS], ids=["no channels", "two channels"])
+async def test_one_that_is_told_to_go_while_its_token_is_verified_stays_told(
+    subs: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with staged_node() as node, asyncio.TaskGroup() as group:
+        gate, verify = asyncio.Event(), node.hub.tokens.verify_connect
+
+        async def slow(token: str, *, ignore_expiry: bool = False) -> ConnectClaims:
+            await gate.wait()
+            return await verify(token, ignore_expiry=ignore_expiry)
+
+        monkeypatch.setattr(node.hub.tokens, "verify_connect", slow)
+        client = node.client()
+        answer = group.create_task(client.send({"id": 1, "connect": {"token": node.token("ann", subs=subs)}}))
+        await idle()
+        client.connection.close(codes.SHUTDOWN)
+        gate.set()
+        assert await answer == []
+        assert client.connection.state is State.CLOSING
+        await node.assert_nothing_is_left()
 
 
 @pytest.mark.parametrize("step", JOIN_STEPS)
