@@ -72,6 +72,7 @@ class _End(asyncio.Protocol):
         self.proxy = proxy
         self.peer: _End | None = None
         self.transport: asyncio.Transport | None = None
+        self.early = bytearray()  # asyncio of 3.11.2 reads on although a transport was paused in connection_made
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -81,6 +82,8 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.peer is not None and self.peer.transport is not None:
             self.peer.transport.write(data)
+        else:
+            self.early += data
 
     def pause_writing(self) -> None:
         if self.peer is not None and self.peer.transport is not None:
@@ -126,6 +129,8 @@ class _ClientEnd(_End):
             self.abort()
             return
         server_end.peer, self.peer = self, server_end
+        assert server_end.transport is not None
+        server_end.transport.write(bytes(self.early))
         if self.transport.is_closing():
             server_end.abort()
         else:

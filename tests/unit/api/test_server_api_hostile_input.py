@@ -57,7 +57,7 @@ async def test_half_a_surrogate_pair_reaches_subscribers_as_a_replacement_charac
         (b'{"channel":5,"data":"' + HALF + b'"}', "$.channel"),
         (b'{"channel":"news","data":"' + HALF + b'"', "truncated"),
         (b'{"channel":"news","data":"' + HALF + b'","x":"\xff"}', "UTF-8"),
-        (b'{"channel":"news","data":"' + HALF + b'","x":' + b"[" * 5_000 + b"]" * 5_000 + b"}", "deep"),
+        (b'{"channel":"news","data":"' + HALF + b'","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}", "deep"),
     ],
     ids=["wrong type behind", "wrong type before", "cut", "not UTF-8", "nested too deeply"],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from hub.config import ChannelConfig, ChannelOptions, ClientConfig, HubConfig, PersonalChannelConfig
-from hub.control import DisconnectUser, SubscribeUser, UnsubscribeUser
+from hub.control_operations import DisconnectUser, SubscribeUser, UnsubscribeUser
 from hub.engine import HistoryQuery, PublishOptions, PublishOutcome
 from hub.errors import ReplyError
 from hub.hub import Hub
@@ -26,14 +26,14 @@ from tests.unit.hub.sdk_model import Kind, Log, Phase, Place, SDKSubscription, W
 from tests.unit.hub.virtual_time import VirtualLoop, idle, pass_time
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
-    from hub.control import Operation
     from hub.clock import Clock
+    from hub.control_operations import Operation
 
-HISTORY = {"history_size": 4, "history_ttl_s": 20, "history_meta_ttl_s": 40}
-OPEN = {"allow_subscribe_for_client": True, "allow_publish_for_client": True}
-PRESENT = {"presence": True, "join_leave": True, "force_push_join_leave": True}
+HISTORY: dict[str, Any] = {"history_size": 4, "history_ttl_s": 20, "history_meta_ttl_s": 40}
+OPEN: dict[str, Any] = {"allow_subscribe_for_client": True, "allow_publish_for_client": True}
+PRESENT: dict[str, Any] = {"presence": True, "join_leave": True, "force_push_join_leave": True}
 RECOVERY_LIMIT = 3
 
 NAMESPACES = {
@@ -188,7 +188,7 @@ class RecoveryMachine(RuleBasedStateMachine):
     @rule(name=CLIENTS, channel=CHANNELS, resume=RESUMES, events=st.lists(EVENTS, max_size=12))
     def join_step_by_step(self, name: str, channel: str, resume: str, events: list[str]) -> None:
         """A join, and what happens to its channel meanwhile."""
-        happen = {
+        happen: dict[str, Callable[[], None]] = {
             "pass": lambda: self.pass_calls([0]),
             "publish": lambda: self.publish(channel, 1, False),
             "publish more": lambda: self.publish(channel, 3, False),

@@ -55,9 +55,7 @@ class Link:
         """The messages that have arrived since the last time."""
         writes = self.transport.writes[self._num_read :]
         self._num_read += len(writes)
-        return [
-            msgspec.json.decode(message) for write in writes for frame in unframe(write) for message in frame
-        ]
+        return [msgspec.json.decode(message) for write in writes for frame in unframe(write) for message in frame]
 
     @property
     def goodbye(self) -> int:

@@ -9,4 +9,4 @@ from tests.unit.hub.examples import examples
 from tests.unit.hub.recovery_machine import RecoveryMachine
 
 TestClientsAreToldTheTruth = pytest.mark.slow(pytest.mark.timeout(600)(RecoveryMachine.TestCase))
-TestClientsAreToldTheTruth.settings = settings(max_examples=examples(100), stateful_step_count=60)
+TestClientsAreToldTheTruth.settings = settings(max_examples=examples(400), stateful_step_count=60)
