@@ -157,7 +157,7 @@ class ServerAPI:
         return [task.result() for task in tasks]
 
     async def _run(self, command: BatchCommand | None) -> dict[str, Any]:
-        name, request = _method_of(command)
+        name, request = _method_of(command)  # publish is looked at first: nearly all are
         try:
             if request is None:
                 raise bad_request("command", "names no method")

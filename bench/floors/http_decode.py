@@ -7,7 +7,7 @@ import sys
 import msgspec
 from aiohttp import web
 
-from bench.floors.runtime import calm_garbage_collector, new_event_loop
+from bench.floors.runtime import new_event_loop
 
 _decode = msgspec.json.Decoder(dict).decode
 
@@ -18,7 +18,6 @@ async def answer(request: web.Request) -> web.Response:
 
 
 def main() -> None:
-    calm_garbage_collector()
     application = web.Application()
     application.router.add_post("/api/{method}", answer)
     port = int(sys.argv[1])

@@ -1,4 +1,4 @@
-"""The interpreter's settings that Syncline also has: a floor that lacked them would be no floor."""
+"""Settings that Syncline has: the event loop for all, the collector for the floors that show its part."""
 
 from __future__ import annotations
 

@@ -8,6 +8,9 @@ from aiohttp import WSMsgType, web
 
 from bench.floors.runtime import calm_garbage_collector, new_event_loop
 
+CALM = "--calm"
+"""With Syncline's settings of the garbage collector instead of the interpreter's own."""
+
 _REPLY = '{"id":3,"publish":{}}'
 
 
@@ -21,7 +24,8 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
 
 
 def main() -> None:
-    calm_garbage_collector()
+    if CALM in sys.argv:
+        calm_garbage_collector()
     application = web.Application()
     application.router.add_get("/connection/websocket", answer)
     port = int(sys.argv[1])

@@ -17,19 +17,25 @@ from bench.subjects.subject import Server, Subject
 SEND_LOOP = "floor: send loop"
 WEBSOCKET = "floor: bare WebSocket"
 WEBSOCKET_ANSWERED = "floor: the same, one answer"
+WEBSOCKET_CALM = "floor: bare, calm collector"
+WEBSOCKET_ANSWERED_CALM = "floor: answer, calm collector"
 HTTP = "floor: bare HTTP handler"
 
 
 @contextlib.contextmanager
-def run_module(module: str, dialect: str, path: str, folder: Path, *, publish_path: str = "") -> Iterator[Server]:
-    """A server of this package: `python -m <module> <port>`."""
+def run_module(
+    module: str, dialect: str, path: str, folder: Path, *, publish_path: str = "", flags: tuple[str, ...] = ()
+) -> Iterator[Server]:
+    """A server of this package: `python -m <module> <port> <flags>`."""
     port = free_port()
     target = Target(dialect, "127.0.0.1", port, path, publish_path=publish_path)
-    with pinned_server([sys.executable, "-m", module, str(port)], port, folder=ROOT, log=folder / "server.log") as pid:
+    argv = [sys.executable, "-m", module, str(port), *flags]
+    with pinned_server(argv, port, folder=ROOT, log=folder / "server.log") as pid:
         yield Server(ProcessTree(pid), target)
 
 
 _bare_websocket = partial(run_module, "bench.floors.websocket_reply", path="/connection/websocket")
+_calm_websocket = partial(_bare_websocket, flags=("--calm",))
 
 FLOORS = [
     Subject(
@@ -46,6 +52,16 @@ FLOORS = [
         WEBSOCKET_ANSWERED,
         frozenset({"connects"}),
         lambda folder: _bare_websocket(dialect="fixed-reply-first", folder=folder),
+    ),
+    Subject(
+        WEBSOCKET_CALM,
+        frozenset({"connects"}),
+        lambda folder: _calm_websocket(dialect="fixed-reply", folder=folder),
+    ),
+    Subject(
+        WEBSOCKET_ANSWERED_CALM,
+        frozenset({"connects"}),
+        lambda folder: _calm_websocket(dialect="fixed-reply-first", folder=folder),
     ),
     Subject(
         HTTP,

@@ -48,6 +48,7 @@ class GatedEngine(Engine):
         is_lagging: announcements wait for `announce_one`.
         is_down: every call fails.
         readings: the last stream each task has read, by the task's name and channel.
+        overtaken: channels that were read while announcements of theirs were on the way.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -59,6 +60,7 @@ class GatedEngine(Engine):
         self.waiting: list[asyncio.Future[None]] = []
         self.on_the_way: deque[Announcement] = deque()
         self.readings: dict[tuple[str, str], Reading] = {}
+        self.overtaken: set[str] = set()
         self.subscribed: set[str] = set()
         self._listener: EngineListener
 
@@ -184,6 +186,8 @@ class GatedEngine(Engine):
     async def _read(self, channel: str, query: HistoryQuery) -> History:
         history = await self.inner.history(channel, query)
         whole = await self.inner.history(channel, HistoryQuery(limit=-1, meta_ttl_s=query.meta_ttl_s))
+        if any(announcement.channel == channel for announcement in self.on_the_way):
+            self.overtaken.add(channel)
         task = asyncio.current_task()
         assert task is not None, "a node calls from its tasks"
         kept = [publication.offset for publication in whole.publications]

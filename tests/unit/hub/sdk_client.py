@@ -123,6 +123,12 @@ class SDKClient:
         assert self.link is not None
         self.link.send([self._command("publish", channel=channel, data=number)])
 
+    def fill_socket(self, buffered: int) -> None:
+        """So many bytes of what it was sent have not left the server."""
+        if self.link is not None:
+            self.link.transport.buffered = buffered
+            self.was_congested |= buffered > 0
+
     def cut(self) -> None:
         if self.link is not None:
             self.link.cut()
