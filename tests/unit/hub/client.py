@@ -32,7 +32,7 @@ class Client:
     def __init__(self, hub: Hub, handshake: Handshake = NO_HANDSHAKE) -> None:
         self.transport = RecordingTransport()
         self.connection = Connection(hub, self.transport, JSON, handshake)
-        self.connection.arm()
+        self.connection.opened()
         self._num_read = 0
         self._last_id = 0
 
@@ -44,7 +44,7 @@ class Client:
         await self.connection.handle_frame(frame)
         return await self.read()
 
-    async def call(self, method: str, **request: object) -> Message:
+    async def call(self, method: str, /, **request: object) -> Message:
         """Send one command; its reply, without the id. Pushes stay unread."""
         self._last_id = max(self._last_id, 100) + 1
         await self.connection.handle_frame(msgspec.json.encode({"id": self._last_id, method: request}))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CLIENTS = st.sampled_from(sorted(USERS))
+NEIGHBOURS = {"ann-1": "bob-1", "bob-1": "ann-2", "ann-2": "ann-1"}
 
 # The more often named, the more happens to it.
 CHANNELS = st.sampled_from([*["stream:1"] * 5, *["cache:1"] * 2, *["positioned:1"] * 2, "auto:1", "loose:1", "plain:1"])
@@ -31,11 +32,12 @@ EVENTS = st.lists(
     st.sampled_from(
         [
             *["pass"] * 8,
-            *["publish"] * 4,
-            *["publish more", "live only", "announce", "lag", "remove history", "turn", "lose", "cut", "unsubscribe"],
+            *["pass another"] * 3,
+            *["publish", "publish", "lag", "announce", "another joins"] * 2,
+            *["publish more", "live only", "remove history", "turn", "lose", "cut", "leave", "end", "another leaves"],
         ]
     ),
-    max_size=14,
+    max_size=16,
 )
 """What may happen between the steps of a join."""
 
@@ -85,13 +87,14 @@ class RecoveryMachine(RuleBasedStateMachine):
         elif sub.phase is Phase.UNSUBSCRIBED:
             client.subscribe(channel, Wanted(place_of(sub, resume), rejects))
 
-    @rule(name=CLIENTS, channel=CHANNELS, resume=RESUMES, rejects=st.booleans(), events=EVENTS)
-    def subscribe_step_by_step(self, name: str, channel: str, resume: str, rejects: bool, events: list[str]) -> None:
-        """A join, and what happens to its channel meanwhile."""
-        self.unsubscribe(name, channel)
+    @rule(name=CLIENTS, channel=CHANNELS, resume=RESUMES, is_first=st.booleans(), events=EVENTS)
+    def subscribe_step_by_step(self, name: str, channel: str, resume: str, is_first: bool, events: list[str]) -> None:
+        """A join, as the first one of the node or as one of several, and what happens to its channel meanwhile."""
+        for leaving in USERS if is_first else [name]:
+            self.unsubscribe(leaving, channel)
         self.world.settle()
         self.gate(True)
-        self.subscribe(name, channel, resume, rejects)
+        self.subscribe(name, channel, resume, False)
         self.happen(name, channel, events)
         self.gate(False)
 
@@ -106,9 +109,10 @@ class RecoveryMachine(RuleBasedStateMachine):
         self.gate(False)
 
     def happen(self, name: str, channel: str, events: list[str]) -> None:
-        world = self.world
+        world, other = self.world, NEIGHBOURS[name]
         acts: dict[str, Callable[[], None]] = {
             "pass": lambda: world.pass_calls([0]),
+            "pass another": lambda: world.pass_calls([1]),
             "publish": lambda: world.publish(channel, 1),
             "publish more": lambda: world.publish(channel, 3),
             "live only": lambda: world.publish(channel, 1, skip_history=True),
@@ -118,12 +122,19 @@ class RecoveryMachine(RuleBasedStateMachine):
             "turn": lambda: world.turn(1),
             "lose": world.lose_an_announcement,
             "cut": lambda: self.cut(name),
-            "unsubscribe": lambda: self.backend_unsubscribes(name, channel),
+            "leave": lambda: self.unsubscribe(name, channel),
+            "end": lambda: self.backend_unsubscribes(name, channel),
+            "another joins": lambda: self.subscribe_if_known(other, channel),
+            "another leaves": lambda: self.unsubscribe(other, channel),
         }
         world.run_idle_unless(self.is_hasty)
         for event in events:
             acts[event]()
             world.read_all()
+
+    def subscribe_if_known(self, name: str, channel: str) -> None:
+        if channel in self.clients[name].subs:
+            self.subscribe(name, channel, "own", False)
 
     @rule()
     def return_as_told(self) -> None:
@@ -138,7 +149,8 @@ class RecoveryMachine(RuleBasedStateMachine):
     @rule(name=CLIENTS, channel=CHANNELS)
     def unsubscribe(self, name: str, channel: str) -> None:
         client = self.clients[name]
-        if client.link is not None and client.subs[channel].phase is not Phase.UNSUBSCRIBED:
+        sub = client.subs.get(channel)
+        if client.link is not None and sub is not None and sub.phase is not Phase.UNSUBSCRIBED:
             client.unsubscribe(channel)
 
     @rule(name=CLIENTS, channel=CHANNELS)

@@ -294,7 +294,12 @@ class World:
             client.cut()
         self.run(idle())
         hub = self.hub
-        assert (hub.index.channels, hub.registry.num_clients, hub.registry.num_users) == ({}, 0, 0)
+        assert (hub.index.channels, hub.registry.opened, hub.registry.num_clients, hub.registry.num_users) == (
+            {},
+            {},
+            0,
+            0,
+        )
         assert (hub.index.num_subscriptions, hub.departures.num_waiting, hub.fan_out.congested) == (0, 0, {})
         assert self.engine.subscribed == set()
         assert self.engine.inner.holdings().presence_channels == 0

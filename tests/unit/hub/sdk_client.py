@@ -30,7 +30,7 @@ class Link:
         self.name = name
         self.transport = RecordingTransport()
         self.connection = Connection(hub, self.transport, JSON, Handshake(user=user))
-        self.connection.arm()
+        self.connection.opened()
         self._arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._num_read = 0
         self.is_connected = False
@@ -186,7 +186,8 @@ class SDKClient:
             self._take_subscribed(reply, self.subs[pending.channel])
         elif pending.method == "unsubscribe":
             assert reply["unsubscribe"] == {}
-            self.subs[pending.channel].phase = Phase.UNSUBSCRIBED
+            if self.subs[pending.channel].pending_id < reply["id"]:  # else it has been asked for anew since
+                self.subs[pending.channel].phase = Phase.UNSUBSCRIBED
         else:
             assert reply[pending.method] == {}
 
