@@ -130,7 +130,7 @@ class Connection:
         self.close_reason: Disconnect | None = None
         self.outbox = Outbox(transport, hub.config.client.queue_max_size_bytes, self)
         self.subscriptions: dict[str, Subscription] = {}
-        self.departing: dict[str, asyncio.Future[None]] | None = None
+        self.departing: dict[str, list[asyncio.Future[None]]] | None = None
         self.bucket = Bucket(hub.command_rate) if hub.command_rate is not None else None
         self.refused_commands = 0
         self.is_pong_owed = False

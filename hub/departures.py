@@ -1,7 +1,7 @@
 """What must be given up after a subscription has ended: its presence, its leave, the node's interest in the channel.
 
 A client's own unsubscribe waits for that. When the server ends a subscription (expiry, insufficient state) nobody
-waits, so the rest is queued for one task. Bound: at most one entry per subscription that existed.
+waits, so the rest is queued for one task. Bound: at most two entries per subscription that existed.
 """
 
 from __future__ import annotations
@@ -42,10 +42,9 @@ class Departures:
         self._wake.set()
 
     async def settled(self, connection: Connection, channel: str) -> None:
-        """Wait until an earlier subscription of this client to the channel is gone for good."""
-        done = None if connection.departing is None else connection.departing.get(channel)
-        if done is not None:
-            await asyncio.shield(done)
+        """Wait until earlier subscriptions of this client to the channel are gone for good."""
+        while connection.departing is not None and channel in connection.departing:
+            await asyncio.shield(connection.departing[channel][0])
 
     async def finish(self, subscription: Subscription) -> None:
         """Remove the traces now. A trace that the engine does not let go of ends by its lease."""
@@ -64,7 +63,9 @@ class Departures:
         connection = subscription.connection
         if connection.departing is None:
             connection.departing = {}
-        done = connection.departing[subscription.channel.name] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # A subscription that was ended while it joined departs twice: when it is ended, and when its join finds out.
+        connection.departing.setdefault(subscription.channel.name, []).append(done)
         return done
 
     async def _finish(self, subscription: Subscription, done: asyncio.Future[None]) -> None:
@@ -88,10 +89,11 @@ class Departures:
 
     @staticmethod
     def _settle(connection: Connection, channel: str, done: asyncio.Future[None]) -> None:
-        departing = connection.departing
-        if departing is not None and departing.get(channel) is done:
-            del departing[channel]
-            if not departing:
-                connection.departing = None
-        if not done.done():
-            done.set_result(None)
+        assert connection.departing is not None, "it was announced"
+        departing = connection.departing[channel]
+        departing.remove(done)
+        if not departing:
+            del connection.departing[channel]
+        if not connection.departing:
+            connection.departing = None
+        done.set_result(None)

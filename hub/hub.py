@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from hub.channels import Channels
@@ -33,7 +34,7 @@ from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from hub.clock import Clock
     from hub.config import HubConfig
@@ -110,8 +111,8 @@ class Hub:
     def on_publication(self, channel: str, publication: Publication, position: StreamPosition | None) -> None:
         """Hot: one encode and one append per codec among the subscribers."""
         live = self.index.channels.get(channel)
-        if live is None:
-            return
+        if live is None or not live.is_attached:
+            return  # a late one of an interest given up; whoever attaches anew reads the history after that
         if position is not None:
             continuity = live.track(position)
             if continuity is not _NEXT:
@@ -185,7 +186,7 @@ class Hub:
         """Make sure the engine hands this node the channel's publications."""
         if channel.is_attached:
             return
-        async with _lock(channel):
+        async with _alone(channel):
             if not channel.is_attached:
                 await self.engine.subscribe(channel.name)
                 channel.is_attached = True
@@ -197,7 +198,7 @@ class Hub:
         """
         try:
             if _is_idle(channel):
-                async with _lock(channel):
+                async with _alone(channel):
                     if _is_idle(channel):  # nobody came while this waited
                         # First: whoever comes while the engine lets go must wait for the lock and attach anew.
                         channel.is_attached = False
@@ -331,8 +332,18 @@ def _is_idle(channel: LiveChannel) -> bool:
     return channel.is_attached and not channel.num_clients
 
 
-def _lock(channel: LiveChannel) -> asyncio.Lock:
-    """Serialises attach and detach of one channel; made when first needed, as most channels are attached once."""
-    if channel.lock is None:
+@asynccontextmanager
+async def _alone(channel: LiveChannel) -> AsyncIterator[None]:
+    """Serialises attach and detach of one channel.
+
+    Meanwhile the channel is not dropped: a second one of its name would have a lock of its own, and the detach of the
+    first would give up the interest of the second.
+    """
+    if channel.lock is None:  # made when first needed: most channels are attached once
         channel.lock = asyncio.Lock()
-    return channel.lock
+    channel.num_changing += 1
+    try:
+        async with channel.lock:
+            yield
+    finally:
+        channel.num_changing -= 1

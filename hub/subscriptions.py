@@ -99,6 +99,7 @@ class LiveChannel:
         "joining",
         "lock",
         "name",
+        "num_changing",
         "options",
         "position",
         "watchers",
@@ -113,6 +114,7 @@ class LiveChannel:
         self.position: StreamPosition | None = None
         self.is_attached = False
         self.lock: asyncio.Lock | None = None  # owned by Hub.attach
+        self.num_changing = 0  # attaches and detaches that hold or wait for the lock
 
     @property
     def num_clients(self) -> int:
@@ -206,8 +208,8 @@ class SubscriptionIndex:
         return self.channels.get(name)
 
     def drop_if_empty(self, channel: LiveChannel) -> bool:
-        """Forget a channel nobody is subscribed to; say whether it is empty."""
-        if channel.num_clients:
+        """Forget a channel that nobody is subscribed to or about to attach or detach; say whether that is so."""
+        if channel.num_clients or channel.num_changing:
             return False
         if self.channels.get(channel.name) is channel:
             del self.channels[channel.name]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from hub.connection import Connection
     from hub.hub import Hub
+    from hub.protocol.messages import StreamPosition
     from hub.subscriptions import LiveChannel
 
 logger = logging.getLogger(__name__)
@@ -73,42 +74,45 @@ async def check_positions(hub: Hub) -> None:
     delay_s = hub.config.client.channel_position_check_delay_s
     while True:
         await asyncio.sleep(max(delay_s, TICK_S))
-        suspects = []
+        suspects: list[tuple[LiveChannel, StreamPosition]] = []
         for count, channel in enumerate(list(hub.index.channels.values()), 1):
-            if channel.has_positioned() and await _is_behind(hub, channel):
-                suspects.append(channel)
+            if channel.has_positioned() and (missed := await _missed(hub, channel)) is not None:
+                suspects.append((channel, missed))
             if count % CHANNELS_PER_SLICE == 0:
                 await asyncio.sleep(0)
         if suspects:
             await asyncio.sleep(POSITION_GRACE_S)
-            for channel in suspects:
-                await _confirm(hub, channel)
+            for channel, missed in suspects:
+                await _confirm(hub, channel, missed)
 
 
-async def _is_behind(hub: Hub, channel: LiveChannel) -> bool:
-    try:
-        top = (await hub.engine.history(channel.name, _position_query(hub, channel))).position
-    except EngineUnavailable:
-        return False
-    return channel.position is not None and (
-        top.epoch != channel.position.epoch or top.offset > channel.position.offset
-    )
+async def _missed(hub: Hub, channel: LiveChannel) -> StreamPosition | None:
+    """The stream's top when this node has not seen it; it may be under way."""
+    top = await _top(hub, channel)
+    known = channel.position
+    if top is None or known is None or (top.epoch == known.epoch and top.offset <= known.offset):
+        return None
+    return top
 
 
-async def _confirm(hub: Hub, channel: LiveChannel) -> None:
-    """Still behind where the stream stood before the grace: the announcement is not coming."""
-    before = channel.position
-    try:
-        top = (await hub.engine.history(channel.name, _position_query(hub, channel))).position
-    except EngineUnavailable:
+async def _confirm(hub: Hub, channel: LiveChannel, missed: StreamPosition) -> None:
+    """Still not seen after the grace: the announcement is not coming. What is newer may be under way again."""
+    top = await _top(hub, channel)
+    known = channel.position
+    if top is None or known is None:
         return
-    if before is not None and channel.position is before and top != before:
-        logger.warning("continuity_lost", extra={"channel_offset": before.offset, "stream_offset": top.offset})
+    if top.epoch != known.epoch or (missed.epoch == known.epoch and missed.offset > known.offset):
+        logger.warning("continuity_lost", extra={"channel_offset": known.offset, "stream_offset": top.offset})
         hub.lose_continuity(channel, top)
 
 
-def _position_query(hub: Hub, channel: LiveChannel) -> HistoryQuery:
-    return HistoryQuery(meta_ttl_s=hub.channels.history_meta_ttl_s(channel.options))
+async def _top(hub: Hub, channel: LiveChannel) -> StreamPosition | None:
+    """Where the stream stands; None when the engine does not say. Asking keeps its position for the meta TTL."""
+    query = HistoryQuery(meta_ttl_s=hub.channels.history_meta_ttl_s(channel.options))
+    try:
+        return (await hub.engine.history(channel.name, query)).position
+    except EngineUnavailable:
+        return None
 
 
 async def announce(hub: Hub) -> None:

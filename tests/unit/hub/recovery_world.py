@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 META_TTL_S = 40
 HISTORY: dict[str, Any] = {"history_size": 4, "history_ttl_s": 20, "history_meta_ttl_s": META_TTL_S}
-OPEN: dict[str, Any] = {"allow_subscribe_for_client": True, "allow_publish_for_client": True}
+OPEN: dict[str, Any] = {
+    f"allow_{operation}_for_{who}": True for operation in ("subscribe", "publish") for who in ("client", "anonymous")
+}
 PRESENT: dict[str, Any] = {"presence": True, "join_leave": True, "force_push_join_leave": True}
 CACHE: dict[str, Any] = {"force_recovery": True, "force_recovery_mode": "cache"}
 RECOVERY_LIMIT = 3
@@ -85,14 +87,17 @@ class LoggingEngine(GatedEngine):
 class World:
     """All of it.
 
+    Args:
+        users: the clients' names, and who they are; "" is anonymous and has no personal channel.
+
     Attributes:
         disturbed: channels of which something was lost, so that clients may be told to resynchronise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, users: dict[str, str] = USERS) -> None:
         self.loop = VirtualLoop()
         self.engine = LoggingEngine(self.loop.clock)
-        self.clients = {name: self._client(name, user) for name, user in USERS.items()}
+        self.clients = {name: self._client(name, user) for name, user in users.items()}
         self.disturbed: set[str] = set()
         self._unread_s = 0.0
         self._num_published = 0

@@ -258,6 +258,14 @@ def test_a_channel_is_opened_once_and_dropped_when_nobody_is_left(ticks: Ticks) 
     assert index.get("news") is None
 
 
+def test_a_channel_that_is_being_attached_or_detached_is_not_dropped() -> None:
+    index = SubscriptionIndex()
+    channel = index.open("news", ChannelOptions())
+    channel.num_changing = 1
+    assert not index.drop_if_empty(channel)
+    assert index.get("news") is channel
+
+
 def test_a_channel_that_was_dropped_before_does_not_take_its_successor_along() -> None:
     index = SubscriptionIndex()
     old = index.open("news", ChannelOptions())

@@ -8,7 +8,7 @@ import pytest
 from hub.config import ChannelOptions, PersonalChannelConfig, TokenConfig
 from hub.connection import Handshake
 from hub.protocol import codes
-from hub.protocol.codes import Disconnect, ErrorCode
+from hub.protocol.codes import ErrorCode
 from tests.unit.hub.client import Client, Message, connect
 from tests.unit.hub.node import OPEN, Node, hub_config
 
@@ -54,7 +54,7 @@ async def test_a_token_says_who_it_is_and_until_when() -> None:
     result = await result_of(client, token=node.token("42", ttl_s=90, info={"name": "Ann"}))
     assert (result["expires"], result["ttl"]) == (True, 90)
     assert node.hub.registry.of_user("42") == [client.connection]
-    assert bytes(client.connection.client_info().conn_info) == b'{"name":"Ann"}'  # type: ignore[arg-type]  # it is set
+    assert bytes(client.connection.client_info().conn_info or b"") == b'{"name":"Ann"}'
 
 
 async def test_trap_03_a_token_that_never_expires_announces_nothing() -> None:
@@ -93,7 +93,6 @@ ERRORS: list[tuple[str, dict[str, Any], ErrorCode]] = [
     ("not yet valid", {"nbf": 1_700_000_100}, codes.TOKEN_EXPIRED),
     ("lifetime over", {"expire_at": 1_600_000_000}, codes.EXPIRED),
     ("unknown namespace", {"channels": ["nowhere:1"]}, codes.UNKNOWN_CHANNEL),
-    ("channel that cannot be", {"channels": ["é"]}, codes.BAD_REQUEST),
 ]
 
 
@@ -257,7 +256,3 @@ async def test_a_separate_configuration_for_subscriptions_does_not_admit_connect
     node = Node(hub_config(subscription_token=other))
     await node.connected("42")
     assert node.hub.subscription_tokens is not node.hub.tokens
-
-
-def test_the_limit_has_its_own_code() -> None:
-    assert Disconnect(3504, "connection limit") == codes.CONNECTION_LIMIT

@@ -36,8 +36,7 @@ async def test_presence_names_every_client_with_its_info() -> None:
 
 async def test_stats_count_clients_and_users() -> None:
     hub_node = node()
-    for user in ("42", "42", "43"):
-        client = await hub_node.subscribed("news", user=user)
+    _, _, client = [await hub_node.subscribed("news", user=user) for user in ("42", "42", "43")]
     assert await client.call("presence_stats", channel="news") == {"presence_stats": {"num_clients": 3, "num_users": 2}}
 
 
