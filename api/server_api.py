@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from api.server_api_methods import METHODS, bad_request, error_body
+from api.server_api_methods import METHODS, bad_request, error_body, publish
 from api.server_api_requests import BatchRequest
 from hub.errors import EngineUnavailable, ReplyError
 from hub.protocol import codes
@@ -157,8 +157,10 @@ class ServerAPI:
         return [task.result() for task in tasks]
 
     async def _run(self, command: BatchCommand | None) -> dict[str, Any]:
-        name, request = _method_of(command)  # publish is looked at first: nearly all are
         try:
+            if command is not None and command.publish is not UNSET:  # nearly all are: no look-up (bench: HTTP publish)
+                return {"publish": await publish(self._hub, command.publish)}
+            name, request = _method_of(command)
             if request is None:
                 raise bad_request("command", "names no method")
             return {name: await METHODS[name][1](self._hub, request)}

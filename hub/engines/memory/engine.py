@@ -76,7 +76,10 @@ class MemoryEngine:
     async def publish(self, channel: str, publication: Publication, options: PublishOptions) -> PublishOutcome:
         if options.idempotency_key:
             return self._publish_once(channel, publication, options)
-        return self._publish(channel, publication, options)
+        outcome = self._store(channel, publication, options)
+        if channel in self._subscriptions:
+            self._hand_over(channel, publication, outcome)
+        return outcome
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         if channel in self._subscriptions:
@@ -185,12 +188,8 @@ class MemoryEngine:
         outcome = self._store(channel, publication, options)
         # Before the listener is told: should that fail, the publication stands all the same, and a retry adds nothing.
         self._outcomes.add(Outcome(key, outcome.position, now_s + options.idempotency_ttl_s), now_s)
-        self._hand_over(channel, publication, outcome)
-        return outcome
-
-    def _publish(self, channel: str, publication: Publication, options: PublishOptions) -> PublishOutcome:
-        outcome = self._store(channel, publication, options)
-        self._hand_over(channel, publication, outcome)
+        if channel in self._subscriptions:
+            self._hand_over(channel, publication, outcome)
         return outcome
 
     def _store(self, channel: str, publication: Publication, options: PublishOptions) -> PublishOutcome:
@@ -200,5 +199,5 @@ class MemoryEngine:
         return UNLOGGED
 
     def _hand_over(self, channel: str, publication: Publication, outcome: PublishOutcome) -> None:
-        if channel in self._subscriptions and not outcome.is_suppressed:
+        if not outcome.is_suppressed:
             self._listener.on_publication(channel, publication, outcome.position)
