@@ -15,7 +15,7 @@ export npm_config_update_notifier := false
 python := .venv/bin/python
 stamps := .venv/stamps
 demo := api/static/demo/index.html
-demo_sources := $(shell find demo \( -name node_modules -o -path demo/build -o -path demo/test \) -prune -o -type f -print 2>/dev/null)
+demo_sources := $(shell find demo clients/js/src \( -name node_modules -o -path demo/build -o -path demo/test \) -prune -o -type f -print 2>/dev/null)
 test_packages := $(shell find tests -name node_modules -prune -o -name package-lock.json -printf '%h\n' 2>/dev/null)
 bench_packages := $(shell find bench -name node_modules -prune -o -name package-lock.json -printf '%h\n' 2>/dev/null)
 
@@ -47,15 +47,15 @@ test-all: $(stamps)/dev $(stamps)/test-services $(demo) $(test_packages:%=%/node
 	$(python) -m pytest $(ARGS)
 
 .PHONY: test-unit
-test-unit: $(stamps)/dev  ## Unit and contract tests: no sockets, no browser, seconds (ARGS="-k recovery")
+test-unit: $(stamps)/dev $(stamps)/test-services  ## Unit and contract tests: no server of ours, no browser, seconds (ARGS="-k recovery")
 	$(python) -m pytest tests/unit tests/contract $(ARGS)
 
 .PHONY: test-matrix
-test-matrix: $(stamps)/dev  ## Unit and contract tests on each Python 3.11 to 3.13 found
+test-matrix: $(stamps)/dev $(stamps)/test-services  ## Unit and contract tests on each Python 3.11 to 3.13 found
 	scripts/test-matrix
 
 .PHONY: coverage
-coverage: $(stamps)/dev  ## Branch coverage of the unit and contract tests
+coverage: $(stamps)/dev $(stamps)/test-services  ## Branch coverage of the unit and contract tests
 	$(python) -m pytest tests/unit tests/contract --cov --cov-report=term-missing $(ARGS)
 
 .PHONY: check
@@ -75,6 +75,21 @@ fmt: $(stamps)/dev  ## Format and fix what can be fixed
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
 
+.PHONY: test-client-js
+test-client-js: check-client-js  ## The JavaScript package alone: types, Vitest, size
+	npm --prefix clients/js test
+
+.PHONY: check-client-js
+check-client-js: clients/js/node_modules/.package-lock.json
+	npm --prefix clients/js run check
+
+.PHONY: client-js
+client-js: clients/js/node_modules/.package-lock.json  ## What npm publish would publish, in clients/js/dist
+	cd clients/js && npm pack --pack-destination dist
+
+check: check-client-js
+test-all: test-client-js
+
 # --------------------------------------------------------------------------------------------------------- measure
 
 .PHONY: bench
@@ -89,7 +104,7 @@ setup: $(stamps)/dev $(stamps)/node  ## Put everything for development into .ven
 .PHONY: lock
 lock:  ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile $(lock_options) -o requirements/runtime.txt pyproject.toml
-	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra speed --group dev pyproject.toml
+	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra postgres --extra speed --group dev pyproject.toml
 	uv pip compile $(lock_options) -o requirements/node.txt --group node
 
 lock_options := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock'
@@ -98,7 +113,7 @@ lock_options := --quiet --universal --generate-hashes --python-version 3.11 --no
 clean:  ## Remove everything that can be made again, .venv included
 	rm -rf .venv dist build api/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	find demo tests bench -name node_modules -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find demo tests bench clients -name node_modules -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(stamps)/runtime: pyproject.toml requirements/runtime.txt scripts/setup
 	scripts/setup runtime

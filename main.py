@@ -1,20 +1,16 @@
-"""Syncline: command line and composition root.
+"""Syncline: command line and root of composition.
 
-Builds everything in the order in which it depends on each other (settings, data directory, engine, hub, edges), runs
-until a signal or a failure, and takes it down in reverse. No logic lives here. What only a server needs is imported
-when it serves: `syncline version` takes no 300 ms.
+Settings become the configurations of the parts, `composition` puts a node together of them, and it runs until a signal.
+No logic lives here. What only a server needs is imported when it serves: `syncline version` takes no 300 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import logging
 import os
 import signal
 import socket
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,114 +18,59 @@ from cli.app import build_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-    from aiohttp import web
 
     from api.config import EdgeConfig
-    from api.jwks_fetch import JwksFetch
-    from api.server import Server
+    from api.server import Extension
     from cli.configuration import ServeOptions
-    from hub.config import HubConfig
-    from hub.engines.memory import MemoryEngine
-    from hub.hub import Hub
-    from hub.supervisor import Supervisor
+    from composition.config import NodeConfig
     from settings.dev_secrets import DevSecrets
-    from storage.data_directory import DataDirectory
-
-logger = logging.getLogger("syncline")
-
-EXIT_FAILURE = 1
+    from settings.model import Settings
 
 
 def serve(options: ServeOptions) -> int:
     """Run a node until it is told to stop. Returns the exit code."""
+    import logging
+
     from cli.configuration import load_with
     from observability.logging import configure_logging
     from settings.dev_secrets import load_dev_secrets
-    from settings.views import edge_config, hub_config
 
     dev = load_dev_secrets(options.data_dir) if options.is_dev else None
     loaded = load_with(options, dev)
     settings = loaded.settings
     configure_logging(settings.log.level, settings.log.format)
     for warning in loaded.warnings:
-        logger.warning("configuration", extra={"detail": str(warning)})
-    edge = edge_config(settings)
-    config = hub_config(settings)
-    if not config.node_name:
-        config = replace(config, node_name=f"{socket.gethostname()}_{edge.listen.port}")
+        logging.getLogger("syncline").warning("configuration", extra={"detail": str(warning)})
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(run_node(config, edge, options.data_dir if options.has_state else None, dev))
+        return runner.run(_run(_node_config(settings, options), dev))
 
 
-class StartFailed(Exception):
-    """The node cannot start; the text tells the operator why."""
+async def _run(config: NodeConfig, dev: DevSecrets | None) -> int:
+    from composition.node import run_node
+
+    def greet() -> None:
+        if dev is not None:
+            _greet(config.edge, dev)
+
+    return await run_node(config, _stop_on_signals(), lambda _hub: _demo(dev, config.edge), greet)
 
 
-async def run_node(config: HubConfig, edge: EdgeConfig, data_dir: Path | None, dev: DevSecrets | None) -> int:
-    """One node from its first resource to its last. Returns the exit code."""
-    from hub.clock import SystemClock
-    from hub.engines.memory import MemoryEngine
-    from hub.hub import Hub
-    from hub.supervisor import Supervisor
+def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
+    from cli.platform_config import platform_config
+    from composition.config import NodeConfig
+    from sessions.channels import with_session_namespaces
+    from settings.views import edge_config, hub_config
+    from storage.opening import is_embedded
 
-    stop = _stop_on_signals()
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        try:
-            directory = await _hold(data_dir, edge.drain.timeout_s, stack)
-            engine = MemoryEngine(clock, history_meta_ttl_s=config.channel.history_meta_ttl_s)
-            _take_over(engine, directory)
-            hub = Hub(config, engine, clock, await _jwks_fetch(config, stack))
-            supervisor = await stack.enter_async_context(Supervisor())
-            hub.gauges["idempotency_evictions"] = lambda: engine.holdings().idempotency_evictions
-            supervisor.start("engine.memory", engine.run())
-            server = await _serve_hub(hub, edge, supervisor, dev)
-        except StartFailed as exc:
-            logger.error("cannot_start", extra={"detail": str(exc)})
-            return EXIT_FAILURE
-        _calm_garbage_collector()
-        failure = await supervisor.run_until(stop)
-        if failure is not None:
-            logger.error("task_failed", exc_info=failure)
-        await server.drain()
-        await server.close()
-        if directory is not None:
-            directory.leave_handover(engine.dump())
-    return 0 if failure is None else EXIT_FAILURE
-
-
-async def _hold(data_dir: Path | None, wait_s: float, stack: AsyncExitStack) -> DataDirectory | None:
-    """The data directory, ours until the stack unwinds."""
-    from storage.data_directory import DirectoryInUse, open_data_directory
-
-    if data_dir is None:
-        return None
-    try:
-        return await stack.enter_async_context(open_data_directory(data_dir, wait_s))
-    except (DirectoryInUse, OSError) as exc:
-        raise StartFailed(f"data directory: {exc}") from exc
-
-
-async def _serve_hub(hub: Hub, edge: EdgeConfig, supervisor: Supervisor, dev: DevSecrets | None) -> Server:
-    """Start the hub's tasks and listen."""
-    from api.server import Server
-    from observability.loop_lag import LoopLag
-
-    lag = LoopLag()
-    loop = asyncio.get_running_loop()
-    for name, work in (*hub.tasks(), ("loop_lag", lag.run())):
-        supervisor.start(name, work)
-    server = Server(hub, edge, lambda: lag.current_s(loop.time()), _demo(dev, hub, edge))
-    try:
-        await server.start()
-    except OSError as exc:
-        await server.close()
-        raise StartFailed(f"cannot listen: {exc}") from exc
-    if dev is not None:
-        _greet(edge, dev)
-    return server
+    edge, hub = edge_config(settings), hub_config(settings)
+    if not hub.node_name:
+        hub = replace(hub, node_name=f"{socket.gethostname()}_{edge.listen.port}")
+    platform = platform_config(settings, options.data_dir, may_migrate=options.may_migrate)
+    if platform is not None:
+        hub = replace(hub, channel=with_session_namespaces(hub.channel))
+    # A database of our own is state that somebody must hold, also in a directory that nobody has named.
+    needs_directory = options.has_state or (platform is not None and is_embedded(platform.storage))
+    return NodeConfig(hub=hub, edge=edge, platform=platform, data_dir=options.data_dir if needs_directory else None)
 
 
 def _greet(edge: EdgeConfig, dev: DevSecrets) -> None:
@@ -139,49 +80,14 @@ def _greet(edge: EdgeConfig, dev: DevSecrets) -> None:
     print(f"  Development secrets are in {dev.path}.  Ctrl-C drains and stops.\n", flush=True)
 
 
-def _take_over(engine: MemoryEngine, directory: DataDirectory | None) -> None:
-    from hub.engines.memory.snapshot import SnapshotUnreadable
-
-    data = None if directory is None else directory.take_handover()
-    if data is None:
-        return
-    try:
-        streams = engine.load(data)
-    except SnapshotUnreadable as exc:
-        logger.warning("handover_unreadable", extra={"detail": str(exc)})
-    else:
-        logger.info("handover_loaded", extra={"streams": streams})
-
-
-async def _jwks_fetch(config: HubConfig, stack: AsyncExitStack) -> JwksFetch | None:
-    tokens = (config.client.token, config.client.subscription_token)
-    if not any(token is not None and token.jwks_public_endpoint for token in tokens):
-        return None
-    import aiohttp
-
-    from api.jwks_fetch import JwksFetch
-
-    return JwksFetch(await stack.enter_async_context(aiohttp.ClientSession()))
-
-
-def _demo(dev: DevSecrets | None, hub: Hub, edge: EdgeConfig) -> Callable[[web.Application], None] | None:
-    """The page at /demo, in development only; its clients get tokens of the key that signs here."""
-    secrets = hub.config.client.token.hmac_secrets
-    if dev is None or not secrets:
+def _demo(dev: DevSecrets | None, edge: EdgeConfig) -> Extension | None:
+    """The page at /demo, in development only."""
+    if dev is None:
         return None
     from api.demo import DemoSettings, add_demo_routes
-    from hub.tokens.signing import sign_connect
 
-    demo = DemoSettings(
-        token_for=lambda user: sign_connect(secrets[0][0], user, DEMO_TOKEN_TTL_S, hub.clock),
-        api_key=edge.server_api.key,
-        channel="demo:room",
-        bound_host=edge.listen.address,
-    )
+    demo = DemoSettings(api_key=edge.server_api.key, channel="demo:notices", bound_host=edge.listen.address)
     return lambda app: add_demo_routes(app, demo)
-
-
-DEMO_TOKEN_TTL_S = 3600
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -197,21 +103,6 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle, number)
     return stop
-
-
-def _calm_garbage_collector() -> None:
-    """Collect cycles rarely: what a node holds lives long, and ended connections are freed by reference counts.
-
-    By default every 700 new containers start a collection, which in a storm of connects takes half of the CPU; with
-    every 50,000 it is still a third (bench: connects). What it may cost is memory: cycles of so many containers, some
-    60 MB, before they are found.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_YOUNG_CONTAINERS, 20, 20)
-
-
-GC_YOUNG_CONTAINERS = 500_000
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

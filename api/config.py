@@ -56,6 +56,25 @@ class HealthConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestConfig:
+    """The REST API under `/v1`.
+
+    Attributes:
+        allowed_origins: pages that may read answers and rely on the cookie, beside our own.
+        trusted_proxies: addresses and networks that are believed about the client's address.
+        rate_per_address_per_s: requests of one address (IPv6: /64), 0 for no limit; `burst_per_address` at once.
+        rate_per_user_per_s: the same for one user.
+    """
+
+    allowed_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    rate_per_address_per_s: float = 50
+    burst_per_address: int = 200
+    rate_per_user_per_s: float = 20
+    burst_per_user: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrainConfig:
     """How a node leaves (design section 10): readiness off, pause, then connections are sent away over a window."""
 
@@ -75,4 +94,5 @@ class EdgeConfig:
     websocket: WebSocketConfig = field(default_factory=WebSocketConfig)
     server_api: ServerAPIConfig = field(default_factory=ServerAPIConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
+    rest: RestConfig = field(default_factory=RestConfig)
     drain: DrainConfig = field(default_factory=DrainConfig)

@@ -1,10 +1,10 @@
 """The demonstration page at /demo, for `serve --dev` only.
 
-It hands development credentials to whoever may load the page: a connection token for any user, and the server API key.
-So every route answers only to this machine, only to pages of its own origin, and only under a name that means this
-machine. The name is checked because of DNS rebinding: a foreign page may point its own host name at 127.0.0.1, and is
-then of the same origin in the browser's eyes; what gives it away is the Host header. Whoever wants the page on other
-machines says so by configuring the address to listen on.
+It hands a development credential to whoever may load the page: the key of the server API. So every route answers only
+to this machine, only to pages of its own origin, and only under a name that means this machine. The name is checked
+because of DNS rebinding: a foreign page may point its own host name at 127.0.0.1, and is then of the same origin in the
+browser's eyes; what gives it away is the Host header. Whoever wants the page on other machines says so by configuring
+the address to listen on. Users and tokens the page gets as every frontend does, from `/v1`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -55,25 +55,18 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """What the page needs to connect and to show how a backend publishes.
+    """What the page needs to show how a backend tells a user something.
 
     Attributes:
-        token_for: a connection JWT for a user id.
         api_key: the key of the server HTTP API, shown in the curl line.
-        channel: where both panes meet; its namespace must let subscribers publish, ask presence and recover.
+        channel: where notices come, with `#<user>` behind it; its namespace must let that user subscribe and recover.
         bound_host: the name or address the server was told to listen on, if any. The page answers to it too, and to
             other machines.
     """
 
-    token_for: Callable[[str], str]
     api_key: str
     channel: str
     bound_host: str = ""
-
-
-class _TokenRequest(msgspec.Struct):
-    # \Z, not $: the latter would let a trailing newline in.
-    user: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,6 @@ def add_demo_routes(app: web.Application, settings: DemoSettings, static_root: P
     app.router.add_get("/demo/", demo.guarded(demo.handle_page))
     app.router.add_get("/demo/assets/{name}", demo.guarded(demo.handle_asset))
     app.router.add_get("/demo/config.json", demo.guarded(_from_this_site(demo.handle_config)))
-    app.router.add_post("/demo/token", demo.guarded(_from_this_site(demo.handle_token)))
 
 
 class _Demo:
@@ -145,23 +137,8 @@ class _Demo:
         return web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=_ASSET_HEADERS)
 
     async def handle_config(self, _request: web.Request) -> web.StreamResponse:
-        return _json(
-            {
-                "channel": self._settings.channel,
-                "api_key": self._settings.api_key,
-                "websocket_path": "/connection/websocket",
-                "api_path": "/api",
-            }
-        )
-
-    async def handle_token(self, request: web.Request) -> web.StreamResponse:
-        try:
-            wanted = msgspec.json.decode(await request.read(), type=_TokenRequest)
-        except msgspec.ValidationError as error:
-            return _problem(HTTPStatus.BAD_REQUEST, "invalid_field", f"user: {error}", field="user")
-        except msgspec.DecodeError as error:
-            return _problem(HTTPStatus.BAD_REQUEST, "invalid_json", f"The body is not JSON: {error}")
-        return _json({"token": self._settings.token_for(wanted.user)})
+        settings = self._settings
+        return _json({"channel": settings.channel, "api_key": settings.api_key, "api_path": "/api"})
 
 
 async def _redirect_to_page(_request: web.Request) -> web.StreamResponse:
@@ -225,10 +202,10 @@ def _json(content: Mapping[str, str]) -> web.Response:
     return web.Response(body=msgspec.json.encode(content), content_type="application/json", headers=_SECRET_HEADERS)
 
 
-def _problem(status: HTTPStatus, code: str, detail: str, *, field: str = "") -> web.Response:
-    """A problem document (RFC 9457) with a stable `code`, naming the field at fault where there is one."""
+def _problem(status: HTTPStatus, code: str, detail: str) -> web.Response:
+    """A problem document (RFC 9457) with a stable `code`."""
     document = {"type": "about:blank", "title": status.phrase, "status": status.value, "code": code, "detail": detail}
-    body = msgspec.json.encode(document | ({"field": field} if field else {}))
+    body = msgspec.json.encode(document)
     return web.Response(
         status=status.value, body=body, content_type="application/problem+json", headers=_SECRET_HEADERS
     )

@@ -22,18 +22,29 @@ CHECK_DEADLINE_S = 2.0
 STUCK_AFTER_S = 10.0
 """Only a loop that is later than this calls for a restart; one that is merely slow is not ready."""
 
+MAX_STORAGE_AGE_S = 5.0
+"""A storage that has been silent for longer makes the node unready; it is asked each second."""
+
 
 class HealthChecks:
     """`/healthz`, `/readyz`, `/startupz`, and Centrifugo's `/health`.
 
     Args:
         loop_lag_s: how late the event loop is, at this moment.
+        storage_age_s: how long ago the storage has given a sign of life; None without a storage.
     """
 
-    def __init__(self, hub: Hub, config: HealthConfig, loop_lag_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        config: HealthConfig,
+        loop_lag_s: Callable[[], float],
+        storage_age_s: Callable[[], float] | None = None,
+    ) -> None:
         self._hub = hub
         self._config = config
         self._loop_lag_s = loop_lag_s
+        self._storage_age_s = storage_age_s
         self.is_started = False
         self.is_draining = False
 
@@ -56,7 +67,12 @@ class HealthChecks:
             "loop": lag_s <= self._config.max_loop_lag_s,
             "engine": await self._engine_answers(),
         }
-        return _answer(all(checks.values()), {"checks": checks})
+        detail: dict[str, object] = {"checks": checks}
+        if self._storage_age_s is not None:
+            age_s = self._storage_age_s()
+            checks["storage"] = age_s <= MAX_STORAGE_AGE_S
+            detail["storage_age_ms"] = round(age_s * 1000)
+        return _answer(all(checks.values()), detail)
 
     async def started(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
         return _answer(self.is_started, {})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -12,10 +14,20 @@ import aiohttp
 from hub.tokens.jwks import FetchFailed
 from hub.tokens.key_set import MAX_DOCUMENT_BYTES
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
 TIMEOUT = aiohttp.ClientTimeout(total=3)
 """For the whole exchange, below `jwks.FETCH_DEADLINE_S` so that its reason is the one in the log."""
 
 logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_jwks_fetch() -> AsyncIterator[JwksFetch]:
+    """A JwksFetch with a session of its own."""
+    async with aiohttp.ClientSession() as session:
+        yield JwksFetch(session)
 
 
 class JwksFetch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -17,11 +18,13 @@ from api.websocket import WebSocketEdge
 from hub.protocol.codes import SHUTDOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from api.config import EdgeConfig
+    from api.rest.application import RestApplication
     from hub.connection import Connection
     from hub.hub import Hub
+
+Extension = Callable[[web.Application], None]
+"""Adds routes to the public application."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ class Server:
     """Serves one hub on one port, or on a public and an internal one.
 
     Args:
+        rest: the REST API under `/v1`; None where accounts are off.
+        storage_age_s: how long ago the storage has given a sign of life; None without a storage.
         extend: adds routes to the public application (the demo).
     """
 
@@ -54,12 +59,16 @@ class Server:
         hub: Hub,
         config: EdgeConfig,
         loop_lag_s: Callable[[], float],
-        extend: Callable[[web.Application], None] | None = None,
+        *,
+        rest: RestApplication | None = None,
+        storage_age_s: Callable[[], float] | None = None,
+        extend: Extension | None = None,
     ) -> None:
         self._hub = hub
         self._config = config
         self.admission = Admission(config.websocket, hub.clock)
-        self.health = HealthChecks(hub, config.health, loop_lag_s)
+        self.health = HealthChecks(hub, config.health, loop_lag_s, storage_age_s)
+        self._rest = rest
         self._extend = extend
         hub.gauges["connections_open"] = lambda: self.admission.num_open
         hub.gauges["connections_refused"] = lambda: self.admission.num_refused
@@ -73,6 +82,8 @@ class Server:
         if not self._config.websocket.is_disabled:
             edge = WebSocketEdge(self._hub, self._config.websocket, self.admission)
             public.router.add_get(self._config.websocket.handler_prefix, edge.handle)
+        if self._rest is not None:
+            self._rest.mount(public)
         if self._extend is not None:
             self._extend(public)
         internal = self._application() if listen.internal_port else public

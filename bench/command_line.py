@@ -17,6 +17,8 @@ from bench.pinned import cores_available, raise_open_files_limit
 from bench.plan import FULL, QUICK, Plan
 from bench.scenarios import SCENARIOS
 from bench.subjects import centrifuge
+from bench.subjects.accounts import WITH_ACCOUNTS
+from bench.subjects.commits import COMMITS
 from bench.subjects.floors import FLOORS
 from bench.subjects.peers import PEERS
 from bench.subjects.subject import Subject
@@ -24,9 +26,10 @@ from bench.subjects.subject import Subject
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Compare Syncline with floors and peers.")
-    parser.add_argument("--quick", action="store_true", help="a smoke run of under a minute; its numbers mean nothing")
+    parser.add_argument("scenario", nargs="*", help="scenarios whose name begins so (all)")
+    parser.add_argument("--quick", action="store_true", help="a smoke run of two minutes; its numbers mean nothing")
     parser.add_argument("--runs", type=int, help="how often to repeat (3)")
-    parser.add_argument("--only", action="append", choices=SCENARIOS, help="this scenario; may be repeated")
+    parser.add_argument("--only", action="append", help="the same, one at a time")
     parser.add_argument("--subject", action="append", help="only subjects whose name contains this; may be repeated")
     parser.add_argument("--subscribers", type=int, help="of fan-out and slow client (1000)")
     parser.add_argument("--output", type=Path, help="the JSON file (bench/results/<date>-bench.json)")
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started_at = datetime.datetime.now(datetime.UTC)
     with running_generator() as generator:
         campaign = Campaign(generator, plan, sys.stderr)
-        campaign.run(chosen.only or list(SCENARIOS), chosen_subjects(chosen))
+        campaign.run(chosen_scenarios(chosen), chosen_subjects(chosen))
     _show(campaign, chosen.centrifuge_name)
     _write(campaign, plan, started_at, chosen.output)
     passed = all(verdict.word == "PASS" for verdict in verdicts(campaign.results))
@@ -65,8 +68,17 @@ def chosen_plan(chosen: argparse.Namespace) -> Plan:
     return dataclasses.replace(plan, **given)
 
 
+def chosen_scenarios(chosen: argparse.Namespace) -> list[str]:
+    """In the order in which they run. A word that begins no scenario's name ends the program."""
+    words = [*chosen.scenario, *(chosen.only or [])]
+    for word in words:
+        if not any(name.startswith(word) for name in SCENARIOS):
+            parser().error(f"no scenario {word!r}; there are {', '.join(SCENARIOS)}")
+    return [name for name in SCENARIOS if not words or any(name.startswith(word) for word in words)]
+
+
 def chosen_subjects(chosen: argparse.Namespace) -> list[Subject]:
-    subjects = [*FLOORS, centrifuge.syncline(), *_other(chosen), *PEERS]
+    subjects = [*FLOORS, *COMMITS, centrifuge.syncline(), *WITH_ACCOUNTS, *_other(chosen), *PEERS]
     wanted = chosen.subject or [""]
     return [subject for subject in subjects if any(part in subject.name for part in wanted)]
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.results import Metric, Results, Summary
-from bench.scenarios import commands, connects, fan_out, http_publish, idle_memory, slow_client
-from bench.subjects import floors, peers
+from bench.scenarios import (
+    commands,
+    connects,
+    fan_out,
+    http_publish,
+    idle_memory,
+    mutations,
+    revocation,
+    slow_client,
+)
+from bench.subjects import commits, floors, peers
 from bench.subjects.centrifuge import SYNCLINE
 
 Quantity = tuple[Metric, str]
@@ -14,17 +23,29 @@ Quantity = tuple[Metric, str]
 
 @dataclass(frozen=True)
 class Gate:
-    """`of`, or the ratio `of / per`, is at most `bound`; with `is_strict`, below it."""
+    """`of`, or the ratio `of / per`, is at most `bound`; with `is_strict`, below it; with `is_minimum`, at least it."""
 
     title: str
     bound: float
     of: Quantity
     per: Quantity | None = None
     is_strict: bool = False
+    is_minimum: bool = False
 
     @property
     def unit(self) -> str:
         return "x" if self.per else self.of[0].unit
+
+    @property
+    def sign(self) -> str:
+        if self.is_minimum:
+            return ">="
+        return "<" if self.is_strict else "<="
+
+    def holds(self, value: float) -> bool:
+        if self.is_minimum:
+            return value >= self.bound
+        return value < self.bound if self.is_strict else value <= self.bound
 
 
 @dataclass(frozen=True)
@@ -36,10 +57,7 @@ class Verdict:
     def word(self) -> str:
         if self.measured is None:
             return "NOT MEASURED"
-        return "PASS" if self.holds(self.measured.median) else "FAIL"
-
-    def holds(self, value: float) -> bool:
-        return value < self.gate.bound if self.gate.is_strict else value <= self.gate.bound
+        return "PASS" if self.gate.holds(self.measured.median) else "FAIL"
 
 
 def _syncline(metric: Metric) -> Quantity:
@@ -49,6 +67,12 @@ def _syncline(metric: Metric) -> Quantity:
 def _below(peer: str) -> Gate:
     metric = fan_out.CPU_ONE_AT_A_TIME
     return Gate(f"delivery, one at a time / {peer}", 1.0, _syncline(metric), (metric, peer), is_strict=True)
+
+
+def _group_commit(database: str, metrics: mutations.Metrics) -> Gate:
+    metric = metrics.per_second_slow
+    title = f"mutations, {database}, flush 1 ms / commit each"
+    return Gate(title, 3.0, _syncline(metric), (metric, commits.COMMIT_EACH), is_minimum=True)
 
 
 _FAN_OUT_FLOOR = (fan_out.CPU_ONE_AT_A_TIME, floors.SEND_LOOP)
@@ -96,6 +120,11 @@ GATES = [
         _syncline(slow_client.P99_WITH),
         _syncline(slow_client.P99_WITHOUT),
     ),
+    _group_commit("SQLite", mutations.SQLITE),
+    _group_commit("PostgreSQL", mutations.POSTGRES),
+    Gate("on all devices at half load, SQLite, p99", 20.0, _syncline(mutations.SQLITE.p99_everywhere)),
+    Gate("on all devices at half load, PostgreSQL, p99", 20.0, _syncline(mutations.POSTGRES.p99_everywhere)),
+    Gate("revocation, answer to last close, p99", 100.0, _syncline(revocation.P99)),
 ]
 
 

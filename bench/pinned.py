@@ -8,7 +8,7 @@ import resource
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -48,14 +48,34 @@ def bound_to(core: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def pinned_server(argv: Sequence[str], port: int, *, folder: Path, log: Path) -> Iterator[int]:
+def pinned_server(
+    argv: Sequence[str],
+    port: int,
+    *,
+    folder: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    account: str | None = None,
+) -> Iterator[int]:
     """Start on the server core, wait until the port accepts, give the pid; terminate at the end.
+
+    Args:
+        environment: added to ours.
+        account: whom to run it as, when not as ourselves.
 
     Raises:
         NotStarted: it ended, or the port did not open in time.
     """
     with log.open("wb") as output, bound_to(SERVER_CORE):
-        process = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environment or {})},
+            user=account,
+        )
     try:
         _await_port(process, port, log)
         yield process.pid

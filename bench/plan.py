@@ -22,6 +22,10 @@ class Plan:
     commands_per_frame: int = 32
     flood_bursts: int = 500
     give_up_after_s: float = 15.0
+    writers: int = 64
+    mutations_s: float = 1.5
+    paced_s: float = 2.5
+    revocations: int = 100
     repeats_s: float = 240.0  # for all repetitions of disturbed runs together
 
 
@@ -37,6 +41,10 @@ QUICK = Plan(
     phase_s=0.3,
     flood_bursts=200,
     give_up_after_s=8.0,
+    writers=16,
+    mutations_s=0.3,
+    paced_s=0.5,
+    revocations=10,
     repeats_s=0.0,
 )
 """Shows that everything runs. Its numbers are not to be quoted."""

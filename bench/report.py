@@ -17,7 +17,7 @@ from bench.plan import Plan
 from bench.results import Metric, Results, Summary
 from bench.subjects.centrifuge import SYNCLINE
 
-_LABEL = 46
+_LABEL = 48
 
 
 def tables(results: Results) -> str:
@@ -96,8 +96,7 @@ def _disturbance_block(results: Results) -> Iterator[str]:
 
 def _gate_line(verdict: Verdict) -> str:
     gate, measured = verdict.gate, verdict.measured
-    sign = "<" if gate.is_strict else "<="
-    bound = f"{sign} {gate.bound:g} {gate.unit}"
+    bound = f"{gate.sign} {gate.bound:g} {gate.unit}"
     value = f"{_number(measured.median)} {gate.unit}" if measured else "-"
     return f"{gate.title:{_LABEL}}  {bound:>10}  {value:>10}  {_range(measured):17}  {verdict.word}"
 
@@ -108,6 +107,7 @@ def _gate_record(verdict: Verdict) -> dict[str, Any]:
         "gate": gate.title,
         "bound": gate.bound,
         "is_strict": gate.is_strict,
+        "is_minimum": gate.is_minimum,
         "unit": gate.unit,
         "measured": asdict(verdict.measured) if verdict.measured else None,
         "verdict": verdict.word,

@@ -7,12 +7,16 @@ from typing import Any, Final
 
 import typer
 
+from cli.accounts import accounts
+from cli.backup import backup, restore
 from cli.checkconfig import checkconfig
 from cli.checktoken import checktoken
 from cli.configuration import ServeOptions
 from cli.doctor import doctor
 from cli.genconfig import genconfig
 from cli.healthcheck import healthcheck
+from cli.keys import keys
+from cli.migrate import migrate
 from cli.serve import serve_command
 from cli.tokens import gensubtoken, gentoken
 from cli.version import version
@@ -25,7 +29,15 @@ COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
     "checktoken": checktoken,
     "doctor": doctor,
     "healthcheck": healthcheck,
+    "backup": backup,
+    "restore": restore,
     "version": version,
+}
+
+GROUPS: Final[Mapping[str, typer.Typer]] = {
+    "accounts": accounts,
+    "keys": keys,
+    "migrate": migrate,
 }
 
 
@@ -43,4 +55,6 @@ def build_app(serve: Callable[[ServeOptions], int]) -> typer.Typer:
     app.command("serve")(serve_command(serve))
     for name, command in COMMANDS.items():
         app.command(name)(command)
+    for name, group in GROUPS.items():
+        app.add_typer(group, name=name)
     return app

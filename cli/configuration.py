@@ -50,9 +50,11 @@ class ServeOptions(ConfigChoice):
     Attributes:
         has_state: keep the state of an orderly stop in the data directory. Not in a directory nobody named, unless in
             development: a container's may not be writable, and two servers started side by side would share it.
+        may_migrate: bring the schema of a database that others may use up to date first.
     """
 
     has_state: bool = False
+    may_migrate: bool = False
 
 
 def token_command_choice(

@@ -6,12 +6,12 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import typer
 
+from cli.check import Check, Status
 from cli.configuration import (
     DEFAULT_DATA_DIR,
     AllowUnknownOption,
@@ -21,6 +21,7 @@ from cli.configuration import (
     DevOption,
     load_with,
 )
+from cli.database_check import check_database
 
 if TYPE_CHECKING:
     from settings.dev_secrets import DevSecrets
@@ -33,23 +34,6 @@ MIN_FILES: Final = 1024
 WANTED_BACKLOG: Final = 4096
 """The backlog the server asks for; the kernel cuts it to somaxconn without a word."""
 SOMAXCONN: Final = Path("/proc/sys/net/core/somaxconn")
-
-
-class Status(Enum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-class Check(NamedTuple):
-    """One line: how it stands, what was looked at and, unless all is well, what to do."""
-
-    status: Status
-    subject: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.status.value:<5}{self.subject}" + (f": {self.advice}" if self.advice else "")
 
 
 def doctor(
@@ -135,7 +119,7 @@ def check_data_dir(data_dir: Path) -> Check:
 
 
 def check_configuration(choice: ConfigChoice) -> Iterator[Check]:
-    """Every problem and warning of the configuration and, when it is sound, the ports it names."""
+    """Every problem and warning of the configuration and, when it is sound, the ports and the database it names."""
     from settings.problems import SettingsError
 
     try:
@@ -148,6 +132,9 @@ def check_configuration(choice: ConfigChoice) -> Iterator[Check]:
         yield Check(Status.WARN, "configuration", str(warning))
     yield Check(Status.OK, "configuration")
     yield from check_ports(loaded.settings)
+    database = check_database(loaded.settings, choice.data_dir)
+    if database is not None:
+        yield database
 
 
 def check_ports(settings: Settings) -> Iterator[Check]:

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -28,21 +28,32 @@ def genconfig(output: OutputOption = Path("config.json"), force: ForceOption = F
     if output.exists() and not force:
         fail(f"{output} exists; --force replaces it and its secrets")
     try:
-        _write_privately(output, render(secrets.token_urlsafe(SECRET_BYTES), secrets.token_urlsafe(SECRET_BYTES)))
+        _write_privately(output, render(_new_secrets()))
     except OSError as exc:
         fail(f"{output}: {exc.strerror}")
     typer.echo(f"Wrote {output}")
 
 
-def _render_json(hmac_secret_key: str, http_api_key: str) -> str:
+class NewSecrets(NamedTuple):
+    hmac_secret_key: str
+    http_api_key: str
+    accounts_secret_key: str
+
+
+def _new_secrets() -> NewSecrets:
+    return NewSecrets(*(secrets.token_urlsafe(SECRET_BYTES) for _ in NewSecrets._fields))
+
+
+def _render_json(made: NewSecrets) -> str:
     tree = {
-        "client": {"token": {"hmac_secret_key": hmac_secret_key}, "allowed_origins": []},
-        "http_api": {"key": http_api_key},
+        "client": {"token": {"hmac_secret_key": made.hmac_secret_key}, "allowed_origins": []},
+        "http_api": {"key": made.http_api_key},
+        "accounts": {"enabled": False, "secret_key": made.accounts_secret_key},
     }
     return json.dumps(tree, indent=2) + "\n"
 
 
-def _render_toml(hmac_secret_key: str, http_api_key: str) -> str:
+def _render_toml(made: NewSecrets) -> str:
     """Secrets are URL-safe base64, which needs no escaping."""
     return f"""\
 [client]
@@ -51,15 +62,21 @@ allowed_origins = []
 
 [client.token]
 # Your backend signs connection tokens with this key (HS256).
-hmac_secret_key = "{hmac_secret_key}"
+hmac_secret_key = "{made.hmac_secret_key}"
 
 [http_api]
 # Your backend sends this as X-API-Key.
-key = "{http_api_key}"
+key = "{made.http_api_key}"
+
+[accounts]
+# true serves users, sessions and shared state under /v1. They are kept in the data directory, or in database.url.
+enabled = false
+# Keep a copy: without this key every password is lost.
+secret_key = "{made.accounts_secret_key}"
 """
 
 
-_RENDERERS: Final[Mapping[str, Callable[[str, str], str]]] = {".json": _render_json, ".toml": _render_toml}
+_RENDERERS: Final[Mapping[str, Callable[[NewSecrets], str]]] = {".json": _render_json, ".toml": _render_toml}
 
 
 def _write_privately(path: Path, text: str) -> None:

@@ -31,6 +31,10 @@ LogLevelOption = Annotated[
     str | None, typer.Option("--log-level", help="debug, info, warn or error (log.level).", show_default=False)
 ]
 
+MigrateOption = Annotated[
+    bool, typer.Option("--migrate", help="Bring the database's schema up to date first; SQLite's always is.")
+]
+
 _KEY_OF_FLAG: Final = {
     "address": "http_server.address",
     "port": "http_server.port",
@@ -49,6 +53,7 @@ def serve_command(serve: Callable[[ServeOptions], int]) -> Callable[..., None]:
         port: PortOption = None,
         internal_port: InternalPortOption = None,
         log_level: LogLevelOption = None,
+        migrate: MigrateOption = False,
         allow_unknown: AllowUnknownOption = False,
     ) -> None:
         """Run a server until SIGTERM or Ctrl-C; then drain and end."""
@@ -60,6 +65,7 @@ def serve_command(serve: Callable[[ServeOptions], int]) -> Callable[..., None]:
             has_state=data_dir is not None or dev,
             overrides=_overrides(flags),
             allow_unknown=allow_unknown,
+            may_migrate=migrate,
         )
         with telling_problems():
             if dev:

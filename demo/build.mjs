@@ -3,6 +3,7 @@ import { readFile, readdir, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { aliases } from "./aliases.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "api", "static", "demo");
@@ -14,6 +15,7 @@ async function bundle() {
     entryPoints: Object.values(entries),
     outdir: join(target, "assets"),
     entryNames: "[name]-[hash]",
+    alias: aliases,
     loader: { ".svg": "copy" },
     bundle: true,
     minify: true,

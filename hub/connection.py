@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hub.protocol.codes import Disconnect, ErrorCode
     from hub.protocol.messages import Command
     from hub.subscriptions import Subscription
+    from hub.tokens.claims import SessionRef
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Connection:
         client_id: what the protocol calls `client`, a fresh UUID.
         user: "" until connect succeeds, and for anonymous users after.
         expire_at_s: wall-clock second at which its right to be connected ends; 0 is never.
+        session: the login session it belongs to, None when its token was not issued by this platform.
         token_channels: the server-side subscriptions that its token named.
     """
 
@@ -109,6 +111,7 @@ class Connection:
         "opened_at_s",
         "outbox",
         "refused_commands",
+        "session",
         "state",
         "subscriptions",
         "timeout_at_s",
@@ -125,6 +128,7 @@ class Connection:
         self.client_id = hub.client_ids.new()
         self.user = ""
         self.info: OptionalRaw = UNSET
+        self.session: SessionRef | None = None
         self.token_channels: frozenset[str] = NO_CHANNELS
         self.state = State.NEW
         self.close_reason: Disconnect | None = None
@@ -224,9 +228,9 @@ class Connection:
         self.hub.registry.open(self)
         self.arm()
 
-    def identify(self, user: str, info: OptionalRaw) -> None:
+    def identify(self, user: str, info: OptionalRaw, session: SessionRef | None = None) -> None:
         """It is known who this is; whether it may stay is not."""
-        self.user, self.info = user, info
+        self.user, self.info, self.session = user, info, session
 
     def establish(self, expire_at_s: float, token_channels: frozenset[str]) -> None:
         """Connect has succeeded: from here on the client can be found, is pinged, and is bound by its expiry."""
@@ -242,6 +246,8 @@ class Connection:
         self.state = State.CONNECTED
         hub.registry.add(self)
         self.set_expiry(expire_at_s)
+        if self.session is not None and hub.authority is not None:
+            hub.authority.connected(self)
 
     def set_expiry(self, expire_at_s: float) -> None:
         """The wall-clock second at which its right to be connected ends, 0 for never; a grace follows."""

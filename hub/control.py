@@ -95,7 +95,9 @@ class Control:
         """To every connection it names. One that fails, or leaves meanwhile, keeps no other from it."""
         work = _WORK[type(operation)]
         failure: ReplyError | EngineUnavailable | None = None
-        targets = self._hub.registry.of_user(operation.user, client=operation.client)
+        if operation.session and self._hub.authority is not None:
+            self._hub.authority.on_operation(operation)  # first: who connects from here on is told to go by itself
+        targets = self._hub.registry.of_user(operation.user, client=operation.client, session=operation.session)
         for count, connection in enumerate(targets, 1):
             try:
                 if not connection.is_over():

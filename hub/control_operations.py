@@ -9,10 +9,11 @@ from hub.protocol.messages import StreamPosition
 
 
 class UserTarget(Struct, omit_defaults=True, kw_only=True):
-    """Which connections: all of a user, or one client of it."""
+    """Which connections: all of a user, narrowed to one client or to one login session."""
 
     user: str = ""
     client: str = ""
+    session: str = ""
 
 
 class SubscribeUser(UserTarget, tag="subscribe", kw_only=True):

@@ -36,6 +36,7 @@ from hub.upkeep import upkeep_tasks
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from hub.authority import Authority
     from hub.clock import Clock
     from hub.config import HubConfig
     from hub.connection import Connection
@@ -57,7 +58,13 @@ class Hub:
 
     Args:
         fetch: gets a JWKS document; needed only where one is configured.
+
+    Attributes:
+        authority: who issues this platform's own tokens. It is built on the hub, so it is set after; before the
+            first connection.
     """
+
+    authority: Authority | None = None
 
     def __init__(self, config: HubConfig, engine: Engine, clock: Clock, fetch: Fetch | None = None) -> None:
         self.config = config
@@ -266,7 +273,9 @@ class Hub:
 
     async def forget(self, connection: Connection) -> None:
         """Give up everything an ended connection held."""
-        self.registry.remove(connection)
+        was_established = self.registry.remove(connection)
+        if was_established and connection.session is not None and self.authority is not None:
+            self.authority.closed(connection)
         self.fan_out.congested.pop(connection.outbox, None)
         for subscription in list(connection.subscriptions.values()):
             await self.depart(subscription)

@@ -37,3 +37,9 @@ class Bucket:
     def retry_after_s(self, now_s: float) -> float:
         """Seconds until the next event would conform."""
         return max(0.0, self._full_at_s - self._rate.tolerance_s - now_s)
+
+    def remaining(self, now_s: float) -> int:
+        """How many events at `now_s` would conform, one after the other."""
+        rate = self._rate
+        room_s = rate.tolerance_s - max(0.0, self._full_at_s - now_s)
+        return 0 if room_s < 0 else int(room_s / rate.interval_s + 1e-9) + 1

@@ -1,20 +1,23 @@
-"""The connections of this node, by client id and by user. Pure."""
+"""The connections of this node, by client id, by user and by login session. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hub.connection import Connection
 
 
 class Registry:
-    """All open connections; those whose connect was answered can be found by client and by user."""
+    """All open connections; those whose connect was answered can be found by client, user and session."""
 
     def __init__(self) -> None:
         self.opened: dict[Connection, None] = {}
         self.by_client: dict[str, Connection] = {}
         self._by_user: dict[str, dict[Connection, None]] = {}
+        self._by_session: dict[str, dict[Connection, None]] = {}
 
     def open(self, connection: Connection) -> None:
         """It has a transport; nobody knows yet who it is."""
@@ -23,23 +26,36 @@ class Registry:
     def add(self, connection: Connection) -> None:
         self.by_client[connection.client_id] = connection
         self._by_user.setdefault(connection.user, {})[connection] = None
+        if connection.session is not None:
+            self._by_session.setdefault(connection.session.sid, {})[connection] = None
 
-    def remove(self, connection: Connection) -> None:
-        """Its transport has ended."""
+    def remove(self, connection: Connection) -> bool:
+        """Its transport has ended; say whether it could be found until now."""
         self.opened.pop(connection, None)
         if self.by_client.pop(connection.client_id, None) is None:
-            return
-        peers = self._by_user[connection.user]
-        del peers[connection]
-        if not peers:
-            del self._by_user[connection.user]
+            return False
+        _remove(self._by_user, connection.user, connection)
+        if connection.session is not None:
+            _remove(self._by_session, connection.session.sid, connection)
+        return True
 
-    def of_user(self, user: str, *, client: str = "") -> list[Connection]:
-        """Connections of a user ("" is the anonymous one), narrowed to one client id when given."""
+    def of_user(self, user: str, *, client: str = "", session: str = "") -> list[Connection]:
+        """Connections of a user ("" is the anonymous one), narrowed to one client id and one session when given."""
         if client:
             connection = self.by_client.get(client)
-            return [connection] if connection is not None and connection.user == user else []
-        return list(self._by_user.get(user, ()))
+            found = [] if connection is None else [connection]
+        else:
+            found = self.of_session(session) if session else list(self._by_user.get(user, ()))
+        return [connection for connection in found if _is_of(connection, user, session)]
+
+    def of_session(self, sid: str) -> list[Connection]:
+        """Connections of a login session."""
+        return list(self._by_session.get(sid, ()))
+
+    @property
+    def sids(self) -> Iterable[str]:
+        """The login sessions that have connections here."""
+        return self._by_session.keys()
 
     @property
     def num_clients(self) -> int:
@@ -48,3 +64,16 @@ class Registry:
     @property
     def num_users(self) -> int:
         return len(self._by_user)
+
+
+def _remove(index: dict[str, dict[Connection, None]], key: str, connection: Connection) -> None:
+    peers = index[key]
+    del peers[connection]
+    if not peers:
+        del index[key]
+
+
+def _is_of(connection: Connection, user: str, session: str) -> bool:
+    if connection.user != user:
+        return False
+    return not session or (connection.session is not None and connection.session.sid == session)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
+_CHATTY = ("asyncio", "alembic")
+"""Libraries whose information is about themselves."""
+
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|cookie|api_?key|^key$", re.IGNORECASE)
 
 # A JWT, wherever it turns up: three base64url parts, the first being a JSON object.
@@ -70,4 +73,5 @@ def configure_logging(level: str = "info", style: Literal["json", "console"] = "
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,6 +9,9 @@ REQUIRED = (
     "main.py",
     "api/static/demo/index.html",
     "hub/protocol/__init__.py",
+    "services/accounts/common_passwords.txt",
+    "storage/migrations/env.py",
+    "storage/migrations/versions/m0001_accounts_sessions_state.py",
 )
 FORBIDDEN_FOLDERS = ("bench/", "demo/", "scripts/", "tests/")
 

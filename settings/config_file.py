@@ -6,9 +6,7 @@ import json
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import SecretStr
-
-from settings.options import all_options
+from settings.masking import mask_secrets
 from settings.sources import Source, Tree
 from settings.structure import check_structure
 
@@ -86,11 +84,4 @@ def _fill(source: Source, parsed: object, inspection: Inspection) -> None:
         return
     source.tree = parsed
     check_structure(source, inspection)
-    _mask_secrets(source)
-
-
-def _mask_secrets(source: Source) -> None:
-    for option in all_options().values():
-        value = source.get(option.path)
-        if option.is_secret and isinstance(value, str):
-            source.put(option.path, SecretStr(value))
+    mask_secrets(source.tree)

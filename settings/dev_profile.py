@@ -19,16 +19,11 @@ LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 _DEMO_OPTIONS: Final[Tree] = {
     "name": DEMO_NAMESPACE,
-    "presence": True,
-    "join_leave": True,
-    "force_push_join_leave": True,
+    "allow_user_limited_channels": True,  # `demo:notices#<user>`
     "force_recovery": True,
     "force_positioning": True,
     "history_size": 100,
     "history_ttl": "300s",
-    "allow_subscribe_for_client": True,
-    "allow_publish_for_subscriber": True,
-    "allow_presence_for_subscriber": True,
     "allow_history_for_subscriber": True,
 }
 _NAMESPACES: Final = ("channel", "namespaces")
@@ -37,6 +32,7 @@ _VALUES: Final[dict[tuple[str, ...], Any]] = {
     ("client", "connect_include_server_time"): True,
     ("rpc", "ping", "enabled"): True,
     ("health", "enabled"): True,
+    ("accounts", "enabled"): True,
     ("shutdown", "drain_window"): "1s",  # Ctrl-C should not take ten seconds
     ("log", "level"): "debug",
     ("log", "format"): "console",
@@ -53,6 +49,7 @@ def dev_profile(secrets: DevSecrets, above: Sequence[Source]) -> Source:
     for path, value in _VALUES.items():
         source.put(path, value)
     source.put(("client", "token", "hmac_secret_key"), SecretStr(secrets.hmac_secret_key))
+    source.put(("accounts", "secret_key"), SecretStr(secrets.accounts_secret_key))
     source.put(("http_api", "key"), SecretStr(secrets.http_api_key))
     source.put(("client", "allowed_origins"), _own_origins(_configured(("http_server", "port"), above)))
     _add_demo_namespace(source, above)

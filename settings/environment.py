@@ -10,8 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
+from settings.masking import mask_secrets
 from settings.options import ENV_FILE_SUFFIX, ENV_NESTING, ENV_PREFIX, Option, all_options
 from settings.sources import Source
 from settings.structure import check_structure, nearest
@@ -40,11 +39,12 @@ class _EnvironmentReader:
         for name in sorted(set(self._variables) - known):
             self._refuse(name)
         check_structure(self._source, self._inspection)
+        mask_secrets(self._source.tree)
         return self._source
 
     def _read_option(self, option: Option) -> None:
         for name, value in self._values(option):
-            self._source.put(option.path, _masked(option, value), f"env {name}")
+            self._source.put(option.path, value, f"env {name}")
 
     def _values(self, option: Option) -> Iterator[tuple[str, Any]]:
         """The value as (variable, value): once, or not at all."""
@@ -84,8 +84,3 @@ class _EnvironmentReader:
 
 def _names_of(option: Option) -> tuple[str, ...]:
     return (option.env_name, option.env_name + ENV_FILE_SUFFIX) if option.shape.can_be_file else (option.env_name,)
-
-
-def _masked(option: Option, value: Any) -> Any:
-    """A secret leaves this module in the form in which it is not printed by accident."""
-    return SecretStr(value) if option.is_secret else value

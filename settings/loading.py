@@ -12,7 +12,7 @@ from settings.inspection import Inspection
 from settings.options import all_options
 from settings.paths import path_of
 from settings.problems import Problem, SettingsError
-from settings.rules import channel, client, server, token
+from settings.rules import accounts, channel, client, identity_provider, server, token
 from settings.sources import Source, origin_of
 from settings.structure import check_structure
 from settings.validation import validated
@@ -25,8 +25,15 @@ if TYPE_CHECKING:
     from settings.model import Settings
     from settings.rules.finding import Finding, Rule
 
-_RULES: Final = (*channel.RULES, *client.RULES, *token.RULES, *server.RULES)
-_NEEDED_TO_SERVE: Final = (*token.NEEDED_TO_SERVE, *server.NEEDED_TO_SERVE)
+_RULES: Final = (
+    *channel.RULES,
+    *client.RULES,
+    *token.RULES,
+    *server.RULES,
+    *accounts.RULES,
+    *identity_provider.RULES,
+)
+_NEEDED_TO_SERVE: Final = (*token.NEEDED_TO_SERVE, *server.NEEDED_TO_SERVE, *accounts.NEEDED_TO_SERVE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,16 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from settings.accounts_model import (
+    AccountsSettings,
+    IdentityProviderSettings,
+    RestSettings,
+    SessionsSettings,
+    StateSettings,
+)
 from settings.channel_model import ChannelSettings
 from settings.client_model import ClientSettings
+from settings.database_model import DatabaseSettings
 from settings.server_model import (
     EngineSettings,
     HealthSettings,
@@ -36,6 +44,14 @@ class Settings(BaseSettings):
     rpc: RpcSettings = Field(RpcSettings(), description="Calls of clients.")
     http_api: HttpApiSettings = Field(HttpApiSettings(), description="The server API.")
     health: HealthSettings = Field(HealthSettings(), description="Centrifugo's health endpoint.")
+    database: DatabaseSettings = Field(DatabaseSettings(), description="Where accounts and sessions are kept.")
+    accounts: AccountsSettings = Field(AccountsSettings(), description="Users, passwords and tokens.")
+    sessions: SessionsSettings = Field(SessionsSettings(), description="Log-ins on devices.")
+    state: StateSettings = Field(StateSettings(), description="Documents that a user's devices share.")
+    rest: RestSettings = Field(RestSettings(), description="The REST API under `/v1`.")
+    identity_providers: tuple[IdentityProviderSettings, ...] = Field(
+        (), description="OpenID providers whose users may log in."
+    )
     engine: EngineSettings = Field(EngineSettings(), description="Where channels live.")
     node: NodeSettings = Field(NodeSettings(), description="This node.")
     shutdown: ShutdownSettings = Field(ShutdownSettings(), description="How the process ends.")

@@ -71,6 +71,11 @@ def options_of(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[
             yield Option(path, _shape(field), field.default, field.description or "")
 
 
+def shape_name_of(field: FieldInfo) -> str:
+    """What operators know the type of a leaf as."""
+    return _shape(field).name
+
+
 @cache
 def all_options() -> dict[str, Option]:
     """Every option by its key."""

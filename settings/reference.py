@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from settings.duration import format_duration
 from settings.model import Settings
-from settings.options import Option, options_of, section_of
+from settings.options import Option, item_section_of, options_of, section_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,7 @@ first `:` of its channels' names) and any option of `channel.without_namespace`.
 """
 
 OURS: Final = frozenset({
+    "http_server.trusted_proxies",
     "client.command_rate_burst", "client.command_rate_limit", "client.presence_ttl", "client.rpc_timeout",
     "http_api.max_request_body_size", "log.format", "shutdown.drain_delay", "shutdown.drain_window",
     *(
@@ -54,6 +56,9 @@ OURS: Final = frozenset({
 })  # fmt: skip
 """Keys that Centrifugo v6 does not have."""
 
+OUR_SECTIONS: Final = frozenset({"accounts", "database", "identity_providers", "rest", "sessions", "state"})
+"""Sections that it has not at all."""
+
 
 def render_reference() -> str:
     """The whole page."""
@@ -62,10 +67,13 @@ def render_reference() -> str:
 
 def _sections() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
-        section = section_of(field)
+        section, item_section = section_of(field), item_section_of(field)
         if section is not None:
             yield f"## {name}\n\n{field.description}\n"
             yield _table(list(options_of(section, (name,))))
+        elif item_section is not None:
+            yield f"## {name}[]\n\n{field.description} The environment sets the whole list, as JSON.\n"
+            yield _item_table(list(options_of(item_section)))
         if name == "channel":
             yield NAMESPACES
 
@@ -75,8 +83,18 @@ def _table(options: list[Option]) -> str:
     return "| key | type | default | meaning | environment |\n|---|---|---|---|---|\n" + "".join(rows)
 
 
+def _item_table(options: list[Option]) -> str:
+    """Of a list of sections: the options of an item have neither a key nor a variable of their own."""
+    rows = [
+        f"| `{option.key}` | {option.shape.name} | `{default}` | {option.description} |\n"
+        for option in options
+        for default in [_shown(option.default, option.shape.name)]
+    ]
+    return "| key | type | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
+
+
 def _cells(option: Option) -> tuple[str, ...]:
-    mark = " +" if option.key in OURS else ""
+    mark = " +" if option.key in OURS or option.path[0] in OUR_SECTIONS else ""
     return (
         f"`{option.key}`{mark}",
         option.shape.name,
@@ -94,7 +112,7 @@ def _shown(default: Any, shape_name: str) -> str:
         return f'"{format_duration(default)}"'
     if isinstance(default, str | SecretStr):
         return f'"{default}"'
-    return "[]" if default == () else str(default)
+    return json.dumps(default) if isinstance(default, tuple) else str(default)
 
 
 if __name__ == "__main__":

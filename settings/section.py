@@ -58,6 +58,7 @@ Port = Annotated[int, BeforeValidator(_to_integer), Field(ge=0, le=MAX_PORT), Sh
 OptionalPort = Annotated[int, BeforeValidator(_to_optional_port), Field(ge=0, le=MAX_PORT), Shape("port")]
 Words = Annotated[tuple[str, ...], BeforeValidator(_to_words), Shape("list of strings")]
 Secret = Annotated[SecretStr, Shape("secret", can_be_file=True)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_to_words), Shape("list of secrets")]
 PublicKey = Annotated[str, Shape("PEM", can_be_file=True)]
 Regex = Annotated[str, Shape("regular expression")]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from settings.section import NO_SECRET, Duration, OptionalPort, Port, PositiveCount, Secret, Section
+from settings.section import NO_SECRET, Duration, OptionalPort, Port, PositiveCount, Secret, Section, Words
 
 
 class RpcPingSettings(Section):
@@ -23,6 +23,9 @@ class HttpServerSettings(Section):
     internal_address: str = Field("", description="Address of the internal port; that of the main port when empty.")
     internal_port: OptionalPort = Field(
         0, description="A second port: server API and health detail answer only there. 0 for none."
+    )
+    trusted_proxies: Words = Field(
+        (), description="Addresses and networks of proxies that are believed about the client's address."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.config import DrainConfig, EdgeConfig, HealthConfig, ListenConfig, ServerAPIConfig, WebSocketConfig
+from api.config import DrainConfig, EdgeConfig, HealthConfig, ListenConfig, RestConfig, ServerAPIConfig, WebSocketConfig
 from hub.config import ChannelConfig, ChannelOptions, ClientConfig, HubConfig, PersonalChannelConfig, TokenConfig
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def edge_config(settings: Settings) -> EdgeConfig:
             is_enabled=settings.health.enabled,
             handler_prefix=_path(settings.health.handler_prefix),
         ),
+        rest=_rest_config(settings),
         drain=DrainConfig(
             delay_s=settings.shutdown.drain_delay,
             window_s=settings.shutdown.drain_window,
@@ -156,6 +157,18 @@ def _server_api_config(api: HttpApiSettings) -> ServerAPIConfig:
         is_insecure=api.insecure,
         error_mode=api.error_mode,
         max_body_bytes=api.max_request_body_size,
+    )
+
+
+def _rest_config(settings: Settings) -> RestConfig:
+    rest = settings.rest
+    return RestConfig(
+        allowed_origins=settings.client.allowed_origins,
+        trusted_proxies=settings.http_server.trusted_proxies,
+        rate_per_address_per_s=rest.address_rate_limit,
+        burst_per_address=rest.address_rate_burst,
+        rate_per_user_per_s=rest.user_rate_limit,
+        burst_per_user=rest.user_rate_burst,
     )
 
 

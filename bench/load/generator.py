@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bench.load import orders
+from bench.load import on_request, orders
+from bench.load.accounts import Roster
 from bench.load.closed_loop import run_closed_loop
 from bench.load.dialects import DIALECTS, Refused
 from bench.load.dialer import Dialer
 from bench.load.fan_out import FanOutReport, for_seconds, run_fan_out
+from bench.load.fleet import Fleet, open_fleet
 from bench.load.publisher import Publisher, open_publisher
 from bench.load.requests import command_answers, http_connections, messages, publish_request
 from bench.load.responses import response_end
+from bench.load.revocations import Revocations
 from bench.load.stall import RssWatch, StallWatch, open_stalled
 from bench.load.swarm import Swarm
 from bench.load.target import Target
@@ -30,6 +33,8 @@ class Generator:
         self._kept: list[socket.socket] = []
         self._swarm: Swarm | None = None
         self._publisher: Publisher | None = None
+        self._fleet: Fleet | None = None
+        self._roster: Roster | None = None
         self._mints: dict[str, TokenMint] = {}
 
     def carry_out(self, order: orders.Order) -> orders.Answer:
@@ -87,14 +92,39 @@ class Generator:
         answered = command_answers(dialect.answers_to(order.per_frame))
         return orders.Looped(run_closed_loop(self._kept, request, answered, seconds=order.seconds))
 
+    def work(self, order: orders.Work) -> orders.Worked:
+        return orders.Worked(on_request.have_done(order.target, order.seconds))
+
+    def enlist(self, order: orders.Enlist) -> orders.Done:
+        if self._fleet is not None:
+            self._fleet.close()
+        self._roster = self._roster or Roster(order.target)
+        self._fleet = open_fleet(order.target, self._roster, order.users, order.devices)
+        return orders.Done()
+
+    def write(self, order: orders.Write) -> orders.Looped:
+        return orders.Looped(self._enlisted().write(order.seconds))
+
+    def write_paced(self, order: orders.WritePaced) -> orders.Paced:
+        return orders.Paced(self._enlisted().write_paced(order.per_second, order.seconds))
+
+    def revoke(self, order: orders.Revoke) -> orders.Revoked:
+        with contextlib.closing(Revocations(order.target, order.sessions, order.connections)) as revocations:
+            return orders.Revoked(revocations.run(order.revocations))
+
     def close(self, _: orders.Close | None = None) -> orders.Done:
         if self._publisher is not None:
             self._publisher.close()
         if self._swarm is not None:
             self._swarm.close()
+        if self._fleet is not None:
+            self._fleet.close()
+        if self._roster is not None:
+            self._roster.close()
         for connection in self._kept:
             connection.close()
         self._kept, self._swarm, self._publisher = [], None, None
+        self._fleet, self._roster = None, None
         return orders.Done()
 
     def _run(self, order: orders.FanOut | orders.Flood | orders.Stall, after_burst: Callable[[], bool]) -> FanOutReport:
@@ -107,6 +137,11 @@ class Generator:
         if self._swarm is None or self._publisher is None:
             raise Refused("nothing is gathered: an earlier phase on this server failed")
         return self._swarm, self._publisher
+
+    def _enlisted(self) -> Fleet:
+        if self._fleet is None:
+            raise Refused("nobody is enlisted: an earlier phase on this server failed")
+        return self._fleet
 
     def _tokens(self, target: Target, count: int) -> list[str]:
         mint = self._mints.setdefault(target.token_secret, TokenMint(target.token_secret))
@@ -121,5 +156,10 @@ _HANDLERS: dict[type[orders.Order], Callable[[Generator, Any], orders.Answer]] =
     orders.Stall: Generator.stall,
     orders.Publishes: Generator.publishes,
     orders.Commands: Generator.commands,
+    orders.Work: Generator.work,
+    orders.Enlist: Generator.enlist,
+    orders.Write: Generator.write,
+    orders.WritePaced: Generator.write_paced,
+    orders.Revoke: Generator.revoke,
     orders.Close: Generator.close,
 }

@@ -18,6 +18,10 @@ class Latencies:
     def __init__(self) -> None:
         self.packed = array("q")
 
+    def add(self, elapsed_ns: int) -> None:
+        """One message."""
+        self.packed.append(elapsed_ns << 8 | 1)
+
     def clear(self) -> None:
         del self.packed[:]
 

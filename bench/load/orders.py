@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from bench.floors.on_request import WorkReport
 from bench.load.closed_loop import LoopReport
 from bench.load.fan_out import FanOutReport
+from bench.load.fleet import PacedReport
+from bench.load.revocations import RevocationReport
 from bench.load.stall import StallReport
 from bench.load.target import Target
 
@@ -74,6 +77,46 @@ class Commands(msgspec.Struct, tag="commands", frozen=True):
     message_bytes: int
 
 
+class Work(msgspec.Struct, tag="work", frozen=True):
+    """Have a process of `bench.floors.on_request` do its work."""
+
+    target: Target
+    seconds: float
+
+
+class Enlist(msgspec.Struct, tag="enlist", frozen=True):
+    """Users with so many devices each, logged in and connected, in place of whoever was enlisted before.
+
+    Who has been logged in stays so until `Close`.
+    """
+
+    target: Target
+    users: int
+    devices: int
+
+
+class Write(msgspec.Struct, tag="write", frozen=True):
+    """The first device of each enlisted user writes, and writes again when it has been answered."""
+
+    seconds: float
+
+
+class WritePaced(msgspec.Struct, tag="write_paced", frozen=True):
+    """They write so often per second all together, whether or not they have been answered."""
+
+    per_second: float
+    seconds: float
+
+
+class Revoke(msgspec.Struct, tag="revoke", frozen=True):
+    """One user's sessions, with connections each: end so many, one after the other; each is followed by a new one."""
+
+    target: Target
+    sessions: int
+    connections: int
+    revocations: int
+
+
 class Close(msgspec.Struct, tag="close", frozen=True):
     """Close whatever is kept."""
 
@@ -102,6 +145,18 @@ class Looped(msgspec.Struct, tag="looped", frozen=True):
     phase: LoopReport
 
 
+class Worked(msgspec.Struct, tag="worked", frozen=True):
+    phase: WorkReport
+
+
+class Paced(msgspec.Struct, tag="paced", frozen=True):
+    phase: PacedReport
+
+
+class Revoked(msgspec.Struct, tag="revoked", frozen=True):
+    phase: RevocationReport
+
+
 class Done(msgspec.Struct, tag="done", frozen=True):
     pass
 
@@ -112,5 +167,7 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     reason: str
 
 
-Order = Open | Gather | FanOut | Flood | Stall | Publishes | Commands | Close
-Answer = Opened | FannedOut | Flooded | Stalled | Looped | Done | Failed
+Order = (
+    Open | Gather | FanOut | Flood | Stall | Publishes | Commands | Work | Enlist | Write | WritePaced | Revoke | Close
+)
+Answer = Opened | FannedOut | Flooded | Stalled | Looped | Worked | Paced | Revoked | Done | Failed

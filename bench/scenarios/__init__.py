@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bench.results import Value
-from bench.scenarios import commands, connects, fan_out, http_publish, idle_memory, slow_client
+from bench.scenarios import (
+    commands,
+    connects,
+    fan_out,
+    http_publish,
+    idle_memory,
+    mutations,
+    revocation,
+    slow_client,
+)
 from bench.scenarios.stage import Stage
 
 # Memory first: a server that is not started anew for each scenario has then held least before.
 SCENARIOS: dict[str, Callable[[Stage], Iterator[Value]]] = {
-    module.NAME: module.measure for module in (idle_memory, fan_out, connects, http_publish, commands, slow_client)
+    **{module.NAME: module.measure for module in (idle_memory, fan_out, connects, http_publish, commands, slow_client)},
+    **mutations.MEASURES,
+    revocation.NAME: revocation.measure,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.flush import Flush
 from bench.load.target import Target
 from bench.process_tree import ProcessTree
 
@@ -20,6 +21,7 @@ class Server:
 
     processes: ProcessTree
     target: Target
+    flush: Flush | None = None  # where it has a database
 
 
 Launch = Callable[[Path], contextlib.AbstractContextManager[Server]]

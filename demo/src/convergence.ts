@@ -1,9 +1,14 @@
-import type { Ledger } from "./ledger.js";
-import { plural } from "./recovery.js";
+import { canonical, fingerprint } from "./fingerprint.js";
+import { plural } from "./sentences.js";
 
-export interface Reader {
+/** What one device holds of a document. */
+export interface Holding {
   readonly name: string;
-  readonly ledger: Ledger;
+  readonly phase: "loading" | "held" | "signed_out";
+  readonly version: number;
+  /** Edits that the hub is not known to have. */
+  readonly waiting: number;
+  readonly value: unknown;
 }
 
 export interface Convergence {
@@ -11,19 +16,39 @@ export interface Convergence {
   readonly sentence: string;
 }
 
-/** Compares how far two readers of one log have come. */
-export function compareReaders(left: Reader, right: Reader): Convergence {
-  const { ledger: a } = left;
-  const { ledger: b } = right;
-  if (!a.epoch || !b.epoch) return { state: "waiting", sentence: "Waiting for both clients to subscribe" };
-  if (a.epoch !== b.epoch) return { state: "apart", sentence: "The two clients hold different logs" };
-  if (a.last !== b.last) return { state: "apart", sentence: describeLag(left, right) };
-  if (!a.isSound || !b.isSound) return { state: "apart", sentence: "The two clients have seen different messages" };
-  return { state: "same", sentence: `Both clients are at offset ${a.last} of the same log` };
+/** Compares what two devices hold of the cart: not by what the hub says, but document against document. */
+export function compareDevices(left: Holding, right: Holding): Convergence {
+  if (left.phase === "loading" || right.phase === "loading") return waiting("Waiting for both devices to load the cart");
+  if (left.phase === "signed_out" || right.phase === "signed_out") return describeSignedOut(left, right);
+  if (left.version !== right.version) return apart(withWaiting(describeLag(left, right), left, right));
+  if (left.waiting + right.waiting) return apart(withWaiting(`Both devices know version ${left.version} of the cart`, left, right));
+  if (canonical(left.value) !== canonical(right.value)) return apart(`Version ${left.version} of the cart differs between the devices`);
+  const sentence = `Both devices hold version ${left.version} of the cart, fingerprint ${fingerprint(left.value)}`;
+  return { state: "same", sentence };
 }
 
-function describeLag(left: Reader, right: Reader): string {
-  const [behind, ahead] = left.ledger.last < right.ledger.last ? [left, right] : [right, left];
-  const distance = ahead.ledger.last - behind.ledger.last;
-  return `${behind.name} is ${plural(distance, "message")} behind ${ahead.name}`;
+function describeSignedOut(left: Holding, right: Holding): Convergence {
+  const held = [left, right].find(({ phase }) => phase === "held");
+  if (!held) return waiting("Both devices are signed out");
+  const other = held === left ? right : left;
+  return waiting(`${other.name} is signed out and holds nothing; ${held.name} holds version ${held.version} of the cart`);
+}
+
+function describeLag(left: Holding, right: Holding): string {
+  const [behind, ahead] = left.version < right.version ? [left, right] : [right, left];
+  return `${behind.name} is ${plural(ahead.version - behind.version, "version")} behind ${ahead.name}`;
+}
+
+function withWaiting(sentence: string, ...devices: Holding[]): string {
+  const queues = devices.filter((device) => device.waiting > 0);
+  const parts = queues.map((device) => `${plural(device.waiting, "edit")} of ${device.name} wait${device.waiting === 1 ? "s" : ""}`);
+  return [sentence, ...parts].join("; ");
+}
+
+function waiting(sentence: string): Convergence {
+  return { state: "waiting", sentence };
+}
+
+function apart(sentence: string): Convergence {
+  return { state: "apart", sentence };
 }

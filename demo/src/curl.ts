@@ -1,11 +1,12 @@
-import type { DemoConfig } from "./backend.js";
+import { noticeChannel, type DemoConfig } from "./backend.js";
 
-/** A command line that publishes into the demo's channel, quoted for a POSIX shell. */
-export function curlLine(origin: string, { api_path, api_key, channel }: DemoConfig): string {
-  const body = JSON.stringify({ channel, data: { text: "Hello from a backend", from: "backend" } });
+/** A command line that tells a user something, quoted for a POSIX shell. */
+export function curlLine(origin: string, config: DemoConfig, userId: string): string {
+  const data = { text: "Your transfer was booked", from: "backend" };
+  const body = JSON.stringify({ channel: noticeChannel(config, userId), data });
   return [
-    `curl -X POST ${origin}${api_path}/publish`,
-    `-H ${shellQuoted(`X-API-Key: ${api_key}`)}`,
+    `curl -X POST ${origin}${config.api_path}/publish`,
+    `-H ${shellQuoted(`X-API-Key: ${config.api_key}`)}`,
     `-d ${shellQuoted(body)}`,
   ].join(" ");
 }

@@ -1,55 +1,29 @@
-import type { Message } from "./message.js";
+import type { Tone } from "./device.js";
+import type { Notice } from "./notices.js";
 import { element } from "./part.js";
 
 /** A page left open must not grow for ever. */
-const maxEntries = 300;
+const maxEntries = 100;
 
-/** How close to its end, in pixels, a feed still counts as followed. */
-const followSlackPx = 48;
-
-/** The list of what one client received, newest last, following the end unless the reader has scrolled up. */
+/** What has happened on one device, newest first: sentences of its own, and notices of backends. */
 export class Feed {
-  private readonly list: HTMLElement;
+  constructor(private readonly list: HTMLElement) {}
 
-  constructor(
-    private readonly viewport: HTMLElement,
-    private readonly ownName: string,
-  ) {
-    this.list = element("ol", "feed-list");
-    viewport.replaceChildren(this.list);
-  }
-
-  addMessage(message: Message): void {
-    const entry = element("li", "message");
-    entry.dataset["side"] = message.author === this.ownName ? "own" : "other";
-    entry.dataset["author"] = message.author.toLowerCase();
-    entry.dataset["arrival"] = message.arrival;
-    if (message.offset !== null) entry.dataset["offset"] = String(message.offset);
-    const bubble = element("p", "bubble");
-    bubble.append(element("span", "author", message.author), element("span", "text", message.text));
-    entry.append(bubble, metaLine(message));
-    this.append(entry);
-  }
-
-  addNote(text: string, tone: "plain" | "good" | "bad" = "plain"): void {
-    const entry = element("li", "note", text);
+  addSentence(text: string, tone: Tone): void {
+    const entry = element("li", "entry", text);
     entry.dataset["tone"] = tone;
-    this.append(entry);
+    this.add(entry);
   }
 
-  private append(entry: HTMLElement): void {
-    const { viewport, list } = this;
-    const isFollowed = viewport.scrollHeight - viewport.scrollTop - viewport.clientHeight < followSlackPx;
-    list.append(entry);
-    while (list.childElementCount > maxEntries) list.firstElementChild?.remove();
-    if (isFollowed) viewport.scrollTop = viewport.scrollHeight;
+  addNotice({ text, from }: Notice): void {
+    const entry = element("li", "entry notice");
+    entry.dataset["tone"] = "notice";
+    entry.append(element("span", "from", from), element("span", "text", text));
+    this.add(entry);
   }
-}
 
-function metaLine({ offset, latencyMs, arrival }: Message): HTMLElement {
-  const line = element("p", "meta");
-  if (arrival !== "live") line.append(element("span", "arrival", arrival === "history" ? "from history" : arrival));
-  if (offset !== null) line.append(element("span", "", `#${offset}`));
-  if (latencyMs !== null) line.append(element("span", "", `${latencyMs.toFixed(1)} ms`));
-  return line;
+  private add(entry: HTMLElement): void {
+    this.list.prepend(entry);
+    while (this.list.childElementCount > maxEntries) this.list.lastElementChild?.remove();
+  }
 }

@@ -1,41 +1,76 @@
+import { SynclineError } from "syncline";
+import { demoAccount, type DemoAccount } from "./account.js";
 import { fetchConfig, type DemoConfig } from "./backend.js";
-import { showBackendPanel } from "./backend_panel.js";
-import { compareReaders } from "./convergence.js";
-import { SendTimes } from "./message.js";
+import { BackendPanel } from "./backend_panel.js";
+import { compareDevices } from "./convergence.js";
+import type { DeviceModel } from "./device.js";
 import { Pane, type PaneObserver } from "./pane.js";
-import { part } from "./part.js";
+import { part, say } from "./part.js";
+import { reasonOf } from "./sentences.js";
+import { SignOutClock } from "./sign_out_clock.js";
 import { Story } from "./story.js";
 import { WireLog } from "./wire_log.js";
 
-function showConvergence(left: Pane, right: Pane): void {
-  const { state, sentence } = compareReaders(left.participant, right.participant);
+const models: readonly [DeviceModel, DeviceModel] = [
+  { key: "laptop", name: "Ada's laptop", platform: "Laptop" },
+  { key: "phone", name: "Ada's phone", platform: "Phone" },
+];
+
+/** "3 min ago" grows old by itself. */
+const refreshMs = 30_000;
+
+/** The two devices, and what the page says of both. */
+class Page implements PaneObserver {
+  private readonly log = new WireLog(document);
+  private readonly backend: BackendPanel;
+  private readonly panes: readonly [Pane, Pane];
+
+  constructor(config: DemoConfig, account: DemoAccount) {
+    const clock = new SignOutClock();
+    const [laptop, phone] = models.map((model) => new Pane(model, config, account, clock, this));
+    this.panes = [laptop!, phone!];
+    this.backend = new BackendPanel(document, config);
+    part(document, "panes", HTMLDivElement).replaceChildren(...this.panes.map(({ root }) => root));
+    part(document, "user", HTMLElement).textContent = account.email;
+    setInterval(() => this.panes.forEach((pane) => pane.handleChange()), refreshMs);
+  }
+
+  async start(isNew: boolean): Promise<void> {
+    const [laptop, phone] = this.panes;
+    if (isNew) await laptop.device.register();
+    await Promise.all([laptop.device.start(), phone.device.start()]);
+    const button = part(document, "story", HTMLButtonElement);
+    new Story(button, part(document, "caption", HTMLParagraphElement), laptop, phone);
+    button.disabled = false;
+  }
+
+  handleChange(): void {
+    const [laptop, phone] = this.panes;
+    const { state, sentence } = compareDevices(laptop.device.holding, phone.device.holding);
+    showConvergence(state, sentence);
+    this.backend.show(laptop.device.userId ?? phone.device.userId);
+  }
+
+  handleWire(...event: Parameters<PaneObserver["handleWire"]>): void {
+    this.log.add(...event);
+  }
+}
+
+function showConvergence(state: string, sentence: string): void {
   const line = part(document, "convergence", HTMLParagraphElement);
   line.dataset["state"] = state;
-  // Unchanged text stays untouched, so that screen readers don't repeat it.
-  if (line.textContent !== sentence) line.textContent = sentence;
+  say(line, sentence);
 }
 
-function start(config: DemoConfig): void {
-  const log = new WireLog(document);
-  const sendTimes = new SendTimes();
-  const observer: PaneObserver = {
-    handleProgress: () => showConvergence(ada, grace),
-    handleWire: (name, event) => log.add(name, event),
-  };
-  const ada = new Pane("ada", config, sendTimes, observer);
-  const grace = new Pane("grace", config, sendTimes, observer);
-  part(document, "panes", HTMLDivElement).replaceChildren(ada.root, grace.root);
-  const button = part(document, "story", HTMLButtonElement);
-  new Story(button, part(document, "caption", HTMLParagraphElement), ada, grace);
-  showBackendPanel(document, config);
-  ada.participant.start();
-  grace.participant.start();
+async function start(): Promise<void> {
+  const config = await fetchConfig();
+  const account = await demoAccount(sessionStorage, navigator.locks as LockManager | undefined);
+  await new Page(config, account).start(account.isNew);
 }
 
-function showFailure(failure: unknown): void {
-  const line = part(document, "convergence", HTMLParagraphElement);
-  line.dataset["state"] = "apart";
-  line.textContent = `The demo could not start. ${failure instanceof Error ? failure.message : String(failure)}`;
+function describeFailure(failure: unknown): string {
+  const hasNoAccounts = failure instanceof SynclineError && failure.status === 404;
+  return hasNoAccounts ? "This server has no accounts: accounts.enabled is off." : `${reasonOf(failure)}.`;
 }
 
-fetchConfig().then(start).catch(showFailure);
+start().catch((failure: unknown) => showConvergence("apart", `The demo could not start. ${describeFailure(failure)}`));

@@ -1,185 +1,166 @@
+import type { LoginSession } from "syncline";
+import type { DemoAccount } from "./account.js";
 import type { DemoConfig } from "./backend.js";
+import { CartView } from "./cart_view.js";
+import { Device, type DeviceListener, type DeviceModel, type Tone } from "./device.js";
+import { DraftView } from "./draft_view.js";
+import { EndedView } from "./ended_view.js";
 import { Feed } from "./feed.js";
-import type { Message, SendTimes } from "./message.js";
-import { Participant, type LinkState, type ParticipantListener } from "./participant.js";
-import { element, part, stamp } from "./part.js";
-import type { RecoveryReport } from "./recovery.js";
-import { displayName, type Person } from "./roster.js";
-import type { WireEvent, WireState } from "./wire.js";
+import type { Notice } from "./notices.js";
+import { element, part, say, stamp } from "./part.js";
+import { reasonOf } from "./sentences.js";
+import { SessionsView } from "./sessions_view.js";
+import type { SignOutClock } from "./sign_out_clock.js";
+import type { WireEvent } from "./wire.js";
 
-const burstSize = 5;
+type Phase = "connecting" | "live" | "ended";
 
-const badgeTexts: Record<LinkState, string> = { connecting: "Connecting", live: "Live", closed: "Disconnected" };
+const badges: Record<Phase, string> = { connecting: "Connecting", live: "Live", ended: "Signed out" };
+
+/** A burst of frames is one to look at. */
+const maxPulses = 6;
 
 /** What a pane tells the page around it. */
 export interface PaneObserver {
-  handleProgress(): void;
-  handleWire(name: string, event: WireEvent): void;
+  handleChange(): void;
+  handleWire(device: string, event: WireEvent): void;
 }
 
-/** One client as the reader sees it: its connection, who it sees, what it received, and what it can do. */
-export class Pane implements ParticipantListener {
-  readonly participant: Participant;
+/** One device as the reader sees it: its wire, what it shares, who else is signed in, and what happened. */
+export class Pane implements DeviceListener {
   readonly root = stamp("pane-template");
+  readonly device: Device;
+  readonly draft: DraftView;
+  private readonly cart: CartView;
+  private readonly sessions: SessionsView;
+  private readonly ended: EndedView;
   private readonly feed: Feed;
-  private link: LinkState = "connecting";
-  private burstCount = 0;
-  private recoveryWaiter: ((report: RecoveryReport) => void) | null = null;
+  private isShowing = false;
 
   constructor(
-    user: string,
+    model: DeviceModel,
     config: DemoConfig,
-    sendTimes: SendTimes,
+    account: DemoAccount,
+    private readonly clock: SignOutClock,
     private readonly observer: PaneObserver,
   ) {
-    const name = displayName(user);
-    this.feed = new Feed(this.part("feed", HTMLDivElement), name);
-    this.label(user, name);
-    this.participant = new Participant(user, config, sendTimes, this);
-    this.bindControls();
-    this.showLink("");
-    this.showLedger();
+    this.label(model);
+    this.feed = new Feed(this.part("feed-list", HTMLOListElement));
+    this.device = new Device(model, config, account, this);
+    this.cart = new CartView(this.root, this.device);
+    this.draft = new DraftView(this.root, this.device);
+    this.sessions = new SessionsView(this.root, this.device, this);
+    this.ended = new EndedView(this.root, this.device, clock, () => this.signIn());
+    this.part("cut", HTMLButtonElement).addEventListener("click", () => this.toggleWire());
+    this.show();
   }
 
-  get isLive(): boolean {
-    return this.link === "live";
+  async signIn(): Promise<void> {
+    await this.attempt(() => this.device.signIn());
   }
 
-  cut(): void {
-    this.participant.wire.cut();
-    this.feed.addNote("wire cut");
-    this.showWire();
+  async signOut(session: LoginSession): Promise<void> {
+    this.clock.click(session.id);
+    await this.attempt(() => this.device.signOut(session));
   }
 
-  mend(): void {
-    this.participant.wire.mend();
-    this.feed.addNote("wire mended");
-    this.showWire();
+  async signOutOthers(): Promise<void> {
+    for (const { id, current } of this.device.sessions) if (!current) this.clock.click(id);
+    await this.attempt(() => this.device.signOutOthers());
   }
 
-  /** Publishes a handful, one after another, so that their order is the order of writing. */
-  async sendBurst(count: number): Promise<void> {
-    this.burstCount += 1;
-    for (let i = 1; i <= count; i += 1) {
-      await this.participant.send(`Message ${i} of ${count}, round ${this.burstCount}`);
-    }
+  async logout(): Promise<void> {
+    await this.attempt(() => this.device.logout());
   }
 
-  nextRecovery(): Promise<RecoveryReport> {
-    return new Promise((resolve) => {
-      this.recoveryWaiter = resolve;
+  /** Many changes in one task are shown once. */
+  handleChange(): void {
+    if (this.isShowing) return;
+    this.isShowing = true;
+    queueMicrotask(() => {
+      this.isShowing = false;
+      this.show();
+      this.observer.handleChange();
     });
   }
 
-  handleLink(state: LinkState, detail: string): void {
-    this.link = state;
-    this.showLink(detail);
-    this.observer.handleProgress();
+  handleEvent(sentence: string, tone: Tone): void {
+    this.feed.addSentence(sentence, tone);
   }
 
-  handleMessage(message: Message): void {
-    this.feed.addMessage(message);
-    this.showLedger();
-    this.observer.handleProgress();
-  }
-
-  handlePeople(people: Person[]): void {
-    const chips = people.map(({ user, connections }) => {
-      const isSelf = user === this.participant.user;
-      const count = connections > 1 ? ` ×${connections}` : "";
-      const chip = element("li", "person", `${displayName(user)}${isSelf ? " (you)" : ""}${count}`);
-      chip.dataset["author"] = user;
-      return chip;
-    });
-    this.part("people", HTMLUListElement).replaceChildren(...chips);
-  }
-
-  handleNote(text: string): void {
-    this.feed.addNote(text);
-  }
-
-  handleRecovery(report: RecoveryReport): void {
-    this.feed.addNote(report.sentence, report.isComplete ? "good" : "bad");
-    this.showLedger();
-    this.recoveryWaiter?.(report);
-    this.recoveryWaiter = null;
-    this.observer.handleProgress();
+  handleNotice(notice: Notice): void {
+    this.feed.addNotice(notice);
   }
 
   handleWire(event: WireEvent): void {
     if (event.kind === "sent" || event.kind === "received") this.pulse(event.kind);
-    this.observer.handleWire(this.participant.name, event);
+    this.observer.handleWire(this.device.model.key, event);
   }
 
-  private part<E extends HTMLElement>(name: string, type: new () => E): E {
+  /** Says what did not work, instead of failing without a word. */
+  private async attempt(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (failure) {
+      const cause = this.device.wire.state === "cut" ? "the wire is cut" : reasonOf(failure);
+      this.handleEvent(`That did not work: ${cause}.`, "bad");
+    }
+  }
+
+  private part<E extends Element>(name: string, type: new () => E): E {
     return part(this.root, name, type);
   }
 
-  private label(user: string, name: string): void {
-    this.root.dataset["pane"] = user;
-    this.root.setAttribute("aria-label", `${name}'s client`);
-    this.part("avatar", HTMLSpanElement).textContent = name.charAt(0);
-    this.part("name", HTMLHeadingElement).textContent = name;
-    this.part("wire-end", HTMLSpanElement).textContent = name;
-    this.part("people", HTMLUListElement).setAttribute("aria-label", `Who ${name} sees here`);
-    this.part("feed", HTMLDivElement).setAttribute("aria-label", `Messages ${name} received`);
-    this.part("text", HTMLInputElement).setAttribute("aria-label", `Message as ${name}`);
+  private label({ key, name, platform }: DeviceModel): void {
+    this.root.dataset["pane"] = key;
+    this.root.setAttribute("aria-label", name);
+    this.part("picture", SVGUseElement).setAttribute("href", `#picture-${key}`);
+    say(this.part("name", HTMLHeadingElement), name);
+    say(this.part("wire-end", HTMLSpanElement), platform);
+    this.part("cut", HTMLButtonElement).setAttribute("aria-describedby", `${key}-name`);
+    this.part("name", HTMLHeadingElement).id = `${key}-name`;
+    this.part("feed", HTMLDivElement).setAttribute("aria-label", `What happened on ${name}`);
   }
 
-  private bindControls(): void {
-    const input = this.part("text", HTMLInputElement);
-    this.part("form", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      const text = input.value.trim();
-      if (text === "" || !this.isLive) return;
-      input.value = "";
-      void this.participant.send(text);
-    });
-    this.part("burst", HTMLButtonElement).addEventListener("click", () => void this.sendBurst(burstSize));
-    this.part("cut", HTMLButtonElement).addEventListener("click", () => {
-      if (this.participant.wire.state === "whole") this.cut();
-      else this.mend();
-    });
+  private toggleWire(): void {
+    if (this.device.wire.state === "whole") this.device.cut();
+    else this.device.mend();
   }
 
-  private showLink(detail: string): void {
-    const badge = this.part("badge", HTMLSpanElement);
-    const isCut = this.participant.wire.state === "cut";
-    badge.textContent = isCut && this.link !== "live" ? "Wire cut" : badgeTexts[this.link];
-    badge.title = detail;
-    this.root.dataset["link"] = this.link;
-    for (const name of ["send", "burst"]) this.part(name, HTMLButtonElement).disabled = !this.isLive;
-    this.part("text", HTMLInputElement).placeholder = this.invitation();
+  private get phase(): Phase {
+    const { device } = this;
+    if (device.holding.phase === "signed_out") return "ended";
+    return device.isLive && device.holding.phase === "held" ? "live" : "connecting";
   }
 
-  private invitation(): string {
-    const { name } = this.participant;
-    return this.isLive ? `Say something as ${name}` : `${name} is offline`;
+  private show(): void {
+    const { device, phase } = this;
+    const isCut = device.wire.state === "cut";
+    this.root.dataset["phase"] = phase;
+    this.root.dataset["wire"] = device.wire.state;
+    say(this.part("badge", HTMLSpanElement), isCut && phase !== "ended" ? "Wire cut" : badges[phase]);
+    say(this.part("cut", HTMLButtonElement), isCut ? "Mend the wire" : "Cut the wire");
+    this.ended.show();
+    this.cart.show();
+    this.draft.show();
+    this.sessions.show();
+    say(this.part("versions", HTMLParagraphElement), this.describeVersions());
   }
 
-  private showWire(): void {
-    const state: WireState = this.participant.wire.state;
-    const button = this.part("cut", HTMLButtonElement);
-    button.textContent = state === "whole" ? "Cut the wire" : "Mend the wire";
-    this.root.dataset["wire"] = state;
-    this.showLink("");
-  }
-
-  private showLedger(): void {
-    const { ledger } = this.participant;
-    const verdict = this.part("verdict", HTMLSpanElement);
-    verdict.textContent = ledger.describe();
-    verdict.dataset["sound"] = String(ledger.isSound);
-    this.part("position", HTMLSpanElement).textContent = ledger.epoch
-      ? `offset ${ledger.last} · epoch ${ledger.epoch}`
-      : "no position yet";
+  private describeVersions(): string {
+    const { holding, draftVersion } = this.device;
+    if (holding.phase !== "held") return "";
+    return `cart version ${holding.version} · draft version ${draftVersion}`;
   }
 
   private pulse(kind: "sent" | "received"): void {
     const wire = this.part("wire", HTMLDivElement);
+    if (wire.querySelectorAll(".pulse").length >= maxPulses) return;
     const dot = element("span", `pulse pulse-${kind}`);
+    dot.setAttribute("aria-hidden", "true");
     dot.addEventListener("animationend", () => dot.remove());
-    // Without motion the animation never runs, so never ends.
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) wire.append(dot);
+    wire.append(dot);
+    // Where less motion is preferred there is no animation, and so no end of one.
+    if (getComputedStyle(dot).animationName === "none") dot.remove();
   }
 }

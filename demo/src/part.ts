@@ -1,5 +1,5 @@
 /** Finds the element a template marks with `data-part`. A missing one is a broken page, so it throws. */
-export function part<E extends HTMLElement>(root: ParentNode, name: string, type: new () => E): E {
+export function part<E extends Element>(root: ParentNode, name: string, type: new () => E): E {
   const found = root.querySelector(`[data-part="${name}"]`);
   if (!(found instanceof type)) throw new Error(`the page has no ${type.name} named ${name}`);
   return found;
@@ -18,4 +18,9 @@ export function stamp(name: string): HTMLElement {
   const root = content.firstElementChild;
   if (!(root instanceof HTMLElement)) throw new Error(`template ${name} is empty`);
   return root;
+}
+
+/** Sets a text that is not the same already: screen readers read a live region again when it is touched. */
+export function say(target: HTMLElement, text: string): void {
+  if (target.textContent !== text) target.textContent = text;
 }

@@ -2,14 +2,16 @@ export type WireState = "whole" | "cut";
 
 export interface WireEvent {
   readonly kind: "sent" | "received" | "opened" | "closed" | "refused";
-  /** The frame as it went over the socket, or what happened to the socket. */
+  /** The frame as it went over the socket, what happened to the socket, or a request and its answer without bodies. */
   readonly text: string;
+  /** Why the hub closed the socket. */
+  readonly close?: { readonly code: number; readonly reason: string };
 }
 
 export type WireObserver = (event: WireEvent) => void;
 
 /**
- * The network of one client: hands out WebSockets, and can break them.
+ * The network of one device: hands out WebSockets and carries requests, and can break both.
  *
  * It is also the SDK's network event target. Cutting is silent, as a pulled cable is: the SDK learns it from the dead
  * socket. Mending fires "online", as a browser does, so that the client need not sit out its backoff.
@@ -17,10 +19,33 @@ export type WireObserver = (event: WireEvent) => void;
 export class Wire extends EventTarget {
   state: WireState = "whole";
   private readonly sockets = new Set<WireSocket>();
+  private readonly requests = new Set<AbortController>();
 
   constructor(private readonly observe: WireObserver) {
     super();
   }
+
+  /** As the global one. What is under way when the wire is cut fails, as of a lost connection. */
+  readonly fetch: typeof fetch = async (input, init = {}) => {
+    const line = `${init.method ?? "GET"} ${new URL(String(input)).pathname}`;
+    const request = new AbortController();
+    const abort = (): void => request.abort(init.signal?.reason);
+    this.requests.add(request);
+    init.signal?.addEventListener("abort", abort);
+    try {
+      if (this.state === "cut") throw new TypeError("the wire is cut");
+      this.report("sent", line);
+      const response = await fetch(input, { ...init, signal: request.signal });
+      this.report("received", `${response.status} ${line}`);
+      return response;
+    } catch (failure) {
+      this.report("refused", `${line}: ${failure instanceof Error ? failure.message : String(failure)}`);
+      throw failure;
+    } finally {
+      this.requests.delete(request);
+      init.signal?.removeEventListener("abort", abort);
+    }
+  };
 
   /** A WebSocket constructor for the SDK's `websocket` option. */
   get socketClass(): new (url: string, protocols?: string | string[]) => WireSocket {
@@ -35,6 +60,7 @@ export class Wire extends EventTarget {
   cut(): void {
     this.state = "cut";
     for (const socket of [...this.sockets]) socket.snap();
+    for (const request of this.requests) request.abort(new TypeError("the wire was cut"));
   }
 
   mend(): void {
@@ -50,8 +76,8 @@ export class Wire extends EventTarget {
     this.sockets.delete(socket);
   }
 
-  report(kind: WireEvent["kind"], text: string): void {
-    this.observe({ kind, text });
+  report(kind: WireEvent["kind"], text: string, close?: WireEvent["close"]): void {
+    this.observe({ kind, text, ...(close ? { close } : {}) });
   }
 }
 
@@ -86,7 +112,8 @@ class WireSocket {
   }
 
   send(data: string): void {
-    if (!this.socket) return;
+    // What is sent to a socket that the hub is closing is discarded by browsers too, with a complaint.
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.wire.report("sent", data);
     this.socket.send(data);
   }
@@ -123,7 +150,7 @@ class WireSocket {
     socket.onerror = (event) => this.onerror?.(event);
     socket.onclose = ({ code, reason, wasClean }) => {
       this.release();
-      this.wire.report("closed", reason ? `${code} ${reason}` : `code ${code}`);
+      this.wire.report("closed", reason ? `${code} ${reason}` : `code ${code}`, { code, reason });
       this.onclose?.({ code, reason, wasClean });
     };
   }

@@ -16,7 +16,7 @@ const spokenKinds: Record<WireEvent["kind"], string> = {
   refused: "refused",
 };
 
-/** The frames of both clients as they crossed the wire, newest last. */
+/** What both devices have sent and received: frames as they are, requests without their bodies. Newest last. */
 export class WireLog {
   private readonly rows: HTMLElement;
   private readonly count: HTMLElement;
@@ -28,26 +28,26 @@ export class WireLog {
     part(root, "log-clear", HTMLButtonElement).addEventListener("click", () => this.rows.replaceChildren());
   }
 
-  add(name: string, event: WireEvent): void {
+  add(device: string, event: WireEvent): void {
     // A frame is one or more JSON objects, one a line; each is a row of its own.
     const lines = event.text.split("\n").filter((line) => line !== "");
-    for (const line of lines) this.addRow(name, event.kind, line);
+    for (const line of lines) this.addRow(device, event.kind, line);
     this.count.textContent = String(this.total);
   }
 
-  private addRow(name: string, kind: WireEvent["kind"], line: string): void {
+  private addRow(device: string, kind: WireEvent["kind"], line: string): void {
     this.total += 1;
     const viewport = this.rows;
     const isFollowed = viewport.scrollHeight - viewport.scrollTop - viewport.clientHeight < 40;
     const row = element("li", "log-row");
     row.dataset["kind"] = kind;
-    row.dataset["author"] = name.toLowerCase();
+    row.dataset["device"] = device;
     const arrow = element("span", "log-arrow", arrows[kind]);
     arrow.setAttribute("role", "img");
     arrow.setAttribute("aria-label", spokenKinds[kind]);
     row.append(
       element("span", "log-time", clockTime(new Date())),
-      element("span", "log-name", name),
+      element("span", "log-name", device),
       arrow,
       element("code", "log-text", shown(line)),
     );
@@ -59,7 +59,7 @@ export class WireLog {
 
 /** Tokens are shortened, so that a screenshot of the log gives none away. */
 function shown(line: string): string {
-  const safe = line.replace(/("token":"[^"]{10})[^"]*"/g, '$1…"');
+  const safe = line.replace(/("(?:\w+_)?token":"[^"]{10})[^"]*"/g, '$1…"');
   const readable = safe === "{}" ? "{}  ping or pong" : safe;
   return readable.length > maxShownChars ? `${readable.slice(0, maxShownChars)}… (${line.length} characters)` : readable;
 }

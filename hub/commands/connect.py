@@ -35,15 +35,17 @@ async def handle_connect(connection: Connection, command_id: int, request: Conne
     """
     hub = connection.hub
     claims = await _authenticate(connection, request)
+    check_session(hub, claims)
     subscriptions = _server_side(hub, claims)
     _check_limit(hub, claims.user)
-    connection.identify(claims.user, claims.info)
+    connection.identify(claims.user, claims.info, claims.session)
     joinings = await _join_all(connection, request, subscriptions)
     try:
         results = {joining.subscription.channel.name: settle_join(joining) for joining in joinings}
         if connection.is_over():
             raise ReplyError(codes.INTERNAL)
         _check_limit(hub, claims.user)  # others of this user may have come while this one waited
+        check_session(hub, claims)  # a revocation that came meanwhile did not find this one
         connection.establish(claims.expire_at_s, frozenset(claims.subs))
         connection.reply(Reply(id=command_id, connect=_result(connection, results)))
         for joining in joinings:
@@ -88,7 +90,7 @@ async def _authenticate(connection: Connection, request: ConnectRequest) -> Conn
 async def _claims_of_token(hub: Hub, token: str) -> ConnectClaims:
     config = hub.config.client
     try:
-        claims = await hub.tokens.verify_connect(token, ignore_expiry=config.insecure)
+        claims = await verify(hub, token)
     except TokenExpired as exc:
         raise ReplyError(codes.TOKEN_EXPIRED) from exc
     except TokenInvalid as exc:
@@ -100,6 +102,25 @@ async def _claims_of_token(hub: Hub, token: str) -> ConnectClaims:
     if claims.expire_at_s and claims.expire_at_s <= hub.clock.now_s():
         raise ReplyError(codes.EXPIRED)
     return claims
+
+
+async def verify(hub: Hub, token: str) -> ConnectClaims:
+    """The claims of a connection token, whether this platform or somebody configured has issued it.
+
+    Raises:
+        TokenExpired, TokenInvalid, KeysUnavailable
+    """
+    if hub.authority is not None:
+        claims = await hub.authority.authenticate(token)
+        if claims is not None:
+            return claims
+    return await hub.tokens.verify_connect(token, ignore_expiry=hub.config.client.insecure)
+
+
+def check_session(hub: Hub, claims: ConnectClaims) -> None:
+    """Raises Disconnected when the token's session has ended, as far as this node knows."""
+    if claims.session is not None and hub.authority is not None and hub.authority.is_revoked(claims.session):
+        raise Disconnected(codes.SESSION_REVOKED)
 
 
 def _claims_of_user(user: str) -> ConnectClaims:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.commands.connect import check_session, verify
 from hub.errors import Disconnected, ReplyError
 from hub.joining import ttl_s
 from hub.protocol import codes
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hub.connection import Connection
     from hub.protocol.messages import RefreshRequest, SubRefreshRequest
     from hub.subscriptions import Subscription
-    from hub.tokens.claims import ConnectClaims
+    from hub.tokens.claims import ConnectClaims, SessionRef
 
 
 async def handle_refresh(connection: Connection, command_id: int, request: RefreshRequest) -> None:
@@ -23,12 +24,13 @@ async def handle_refresh(connection: Connection, command_id: int, request: Refre
     if not request.token:
         raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
     try:
-        claims = await hub.tokens.verify_connect(request.token, ignore_expiry=hub.config.client.insecure)
+        claims = await verify(hub, request.token)
     except TokenExpired as exc:
         raise Disconnected(codes.CONNECTION_EXPIRED) from exc
     except TokenInvalid as exc:
         raise Disconnected(codes.INVALID_TOKEN) from exc
     _check_same_client(connection, claims)
+    connection.session = claims.session
     connection.set_expiry(0.0 if hub.config.client.insecure else claims.expire_at_s)
     connection.info = claims.info
     result = RefreshResult(client=connection.client_id, version=hub.config.version)
@@ -38,11 +40,16 @@ async def handle_refresh(connection: Connection, command_id: int, request: Refre
 
 
 def _check_same_client(connection: Connection, claims: ConnectClaims) -> None:
-    if claims.user != connection.user:
+    if claims.user != connection.user or _sid(claims.session) != _sid(connection.session):
         raise Disconnected(codes.INVALID_TOKEN)
+    check_session(connection.hub, claims)
     if frozenset(claims.subs) != connection.token_channels:
         # Other subscriptions than it began with: it has to connect anew to get or lose them.
         raise Disconnected(codes.INSUFFICIENT_STATE)
+
+
+def _sid(session: SessionRef | None) -> str:
+    return "" if session is None else session.sid
 
 
 async def handle_sub_refresh(connection: Connection, command_id: int, request: SubRefreshRequest) -> None:

@@ -44,9 +44,14 @@ async def handle_subscribe(connection: Connection, command_id: int, request: Sub
 
 
 async def handle_unsubscribe(connection: Connection, command_id: int, request: UnsubscribeRequest) -> None:
-    """Unsubscribe; succeeds also when there was no subscription."""
+    """Unsubscribe; succeeds also when there was no subscription.
+
+    A connection with a login session stays in the channels of its token: by its presence there its user sees it.
+    """
     if not request.channel:
         raise Disconnected(codes.BAD_REQUEST_DISCONNECT)
+    if connection.session is not None and request.channel in connection.token_channels:
+        raise ReplyError(codes.PERMISSION_DENIED)
     subscription = connection.subscriptions.get(request.channel)
     if subscription is not None:
         await connection.hub.depart(subscription)

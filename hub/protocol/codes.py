@@ -103,6 +103,8 @@ INAPPROPRIATE_PROTOCOL: Final = Disconnect(3506, "inappropriate protocol")
 PERMISSION_DENIED_DISCONNECT: Final = Disconnect(3507, "permission denied")
 NOT_AVAILABLE_DISCONNECT: Final = Disconnect(3508, "not available")
 TOO_MANY_ERRORS: Final = Disconnect(3509, "too many errors")
+SESSION_REVOKED: Final = Disconnect(3590, "session revoked")
+"""Not Centrifugo's: the login session behind the connection has ended. Terminal: the user has to log in again."""
 
 DISCONNECTS: Final = (
     CONNECTION_CLOSED,
@@ -127,6 +129,7 @@ DISCONNECTS: Final = (
     PERMISSION_DENIED_DISCONNECT,
     NOT_AVAILABLE_DISCONNECT,
     TOO_MANY_ERRORS,
+    SESSION_REVOKED,
 )
 
 SERVER_UNSUBSCRIBE: Final = Unsubscribed(2000, "server unsubscribe")

@@ -51,12 +51,22 @@ class TokenSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRef:
+    """The login session that a token of our own was issued for, the device it is on, and what its user may do."""
+
+    sid: str
+    did: str
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectClaims:
     """A connection token. Shared by all connections that presented it: do not change what is inside.
 
     `user` is "" for an anonymous token. `expire_at_s` is the wall-clock second at which the connection needs a new
     token, 0 for never; it may have passed already when the token sets it apart from `exp`. `subs` merges `channels`
-    and `subs`. Channel names are as the token has them, not yet checked against the configuration.
+    and `subs`. Channel names are as the token has them, not yet checked against the configuration. `session` is None
+    for tokens that others have issued.
     """
 
     user: str
@@ -64,6 +74,7 @@ class ConnectClaims:
     info: OptionalRaw
     subs: Mapping[str, TokenSubscription]
     meta: Mapping[str, object] | None
+    session: SessionRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

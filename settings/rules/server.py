@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HANDLER_PREFIX: Final = re.compile(r"(/[^/\s?#]+)+/?")
 FIXED_PATHS: Final = ("/healthz", "/readyz", "/demo")
+ACCOUNTS_PATHS: Final = ("/v1", "/.well-known")
 MIN_API_KEY_CHARS: Final = 16
 """Fewer could be guessed: 16 characters of base64 are 96 bits."""
 
@@ -36,7 +37,8 @@ def internal_address_has_a_port(settings: Settings) -> Iterator[Finding]:
 
 
 def handlers_have_paths_of_their_own(settings: Settings) -> Iterator[Finding]:
-    taken = dict.fromkeys(FIXED_PATHS, "the server itself")
+    fixed = FIXED_PATHS + (ACCOUNTS_PATHS if settings.accounts.enabled else ())
+    taken = dict.fromkeys(fixed, "the server itself")
     for key, path in _handler_prefixes(settings):
         if HANDLER_PREFIX.fullmatch(path) is None:
             yield Finding(key, f'must be a path such as "/connection/websocket", not {path!r}')

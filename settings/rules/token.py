@@ -115,16 +115,16 @@ def jwks_document_is_reachable(settings: Settings) -> Iterator[Finding]:
 def connections_can_be_authenticated(settings: Settings) -> Iterator[Finding]:
     if any(getattr(settings.client, name) for name in _TOKENLESS) or settings.websocket.disabled:
         return
-    if has_key(settings.client.token):
+    if has_key(settings.client.token) or settings.accounts.enabled:
         return
     message = (
         f"must be set, or another key of client.token ({', '.join(_KEY_NAMES[1:])}), or nobody could connect. "
         "`syncline genconfig` makes one, --dev makes keys for development, "
-        "client.allow_anonymous_connect_without_token does without users"
+        "client.allow_anonymous_connect_without_token does without users, accounts.enabled has users of its own"
     )
     switches = [f"client.{name}" for name in _TOKENLESS]
     keys = [f"client.token.{name}" for name in _KEY_NAMES]
-    yield Finding("client.token.hmac_secret_key", message, (*keys, *switches, "websocket.disabled"))
+    yield Finding("client.token.hmac_secret_key", message, (*keys, *switches, "websocket.disabled", "accounts.enabled"))
 
 
 def subscription_tokens_can_be_verified(settings: Settings) -> Iterator[Finding]:

@@ -24,10 +24,10 @@ SCENARIO_PATIENCE_S = 4 * PATIENCE_S
 """Longer than a scenario's own patience, which says what it waited for."""
 
 
-def names_of(*modules: str) -> list[str]:
-    """The scenarios of these modules: whatever they export, so that none is forgotten here."""
+def names_of(*modules: str, given: str = "world") -> list[str]:
+    """The scenarios of these modules: whatever they export that takes `given`, so that none is forgotten here."""
     sources = [(DIRECTORY / "scenarios" / f"{module}.mjs").read_text(encoding="utf-8") for module in modules]
-    return re.findall(r"^export async function (\w+)\(world\)", "".join(sources), re.MULTILINE)
+    return re.findall(rf"^export async function (\w+)\({given}\)", "".join(sources), re.MULTILINE)
 
 
 class ScenarioRunner:

@@ -15,67 +15,97 @@ const chromiumFlags = [
   "--disable-sync",
 ];
 
-/** One client's half of the page. */
+/** One device's half of the page. */
 class Pane {
-  constructor(page, user) {
-    this.name = user.charAt(0).toUpperCase() + user.slice(1);
-    this.root = page.getByRole("region", { name: `${this.name}'s client` });
-    this.badge = this.root.getByRole("status");
-    this.people = this.root.getByRole("list", { name: `Who ${this.name} sees here` }).getByRole("listitem");
-    this.feed = this.root.getByRole("log", { name: `Messages ${this.name} received` });
-    this.messages = this.feed.locator(".message");
-    this.input = this.root.getByRole("textbox", { name: `Message as ${this.name}` });
-    this.sendButton = this.root.getByRole("button", { name: "Send", exact: true });
-    this.burstButton = this.root.getByRole("button", { name: "Send 5" });
+  constructor(page, name) {
+    this.name = name;
+    this.page = page;
+    this.root = page.getByRole("region", { name, exact: true });
+    this.badge = this.root.locator('[data-part="badge"]');
+    this.cart = this.root.getByRole("list", { name: `Cart on ${name}` });
+    this.articles = this.cart.getByRole("listitem");
+    this.input = this.root.getByRole("textbox", { name: `Add to the cart on ${name}` });
+    this.addButton = this.root.getByRole("button", { name: "Add", exact: true });
+    this.waiting = this.root.locator('[data-part="cart-waiting"]');
+    this.place = this.root.locator('[data-part="draft-place"]');
+    this.continueButton = this.root.getByRole("button", { name: "Continue here" });
+    this.discardButton = this.root.getByRole("button", { name: "Discard" });
+    this.sessions = this.root.getByRole("list", { name: `Signed-in devices, seen from ${name}` }).getByRole("listitem");
+    this.othersButton = this.root.getByRole("button", { name: "Sign out all other devices" });
+    this.signInButton = this.root.getByRole("button", { name: "Sign in again" });
+    this.facts = this.root.locator('[data-part="ended-facts"]');
+    this.wiped = this.root.locator('[data-part="ended-wiped"]');
+    this.feed = this.root.getByRole("log", { name: `What happened on ${name}` });
+    this.notices = this.feed.locator(".notice");
     this.cutButton = this.root.getByRole("button", { name: "Cut the wire" });
     this.mendButton = this.root.getByRole("button", { name: "Mend the wire" });
-    this.verdict = this.root.locator('[data-part="verdict"]');
+    this.versions = this.root.locator('[data-part="versions"]');
   }
 
-  async send(text) {
-    await this.input.fill(text);
-    await this.sendButton.click();
+  async add(article) {
+    await this.input.fill(article);
+    await this.addButton.click();
   }
 
-  /** The one message with exactly this text, once it is there. */
-  async message(text) {
-    const found = this.messages.filter({ has: this.root.page().locator(".text", { hasText: exactly(text) }) });
-    await found.waitFor();
-    return found;
+  async press(label) {
+    await this.root.getByRole("button", { name: label, exact: true }).click();
   }
 
-  async note(pattern) {
-    const found = this.feed.locator(".note", { hasText: pattern }).last();
+  field(label) {
+    return this.root.getByRole("textbox", { name: `${label} on ${this.name}` });
+  }
+
+  /** Waits until the cart is exactly this: "2 Beans, 1 Tea". */
+  async hasCart(expected) {
+    await shows(this.page, async () => (await this.lines()).join(", "), expected);
+  }
+
+  async lines() {
+    return this.articles.evaluateAll((rows) =>
+      rows.map((row) => `${row.querySelector("output").textContent} ${row.querySelector(".item-name").textContent}`),
+    );
+  }
+
+  /** The articles that look unconfirmed. */
+  async unconfirmed() {
+    return this.cart.locator('[data-waiting="true"] .item-name').allTextContents();
+  }
+
+  async hasField(label, expected) {
+    await shows(this.page, () => this.field(label).inputValue(), expected);
+  }
+
+  async hasSessions(...names) {
+    await shows(this.page, async () => (await this.sessionNames()).sort().join(), [...names].sort().join());
+  }
+
+  async sessionNames() {
+    return this.sessions.locator('[data-part="session-name"]').allTextContents();
+  }
+
+  session(name) {
+    return this.sessions.filter({ hasText: name });
+  }
+
+  /** A sentence of what happened, once it is there. */
+  async says(pattern) {
+    const found = this.feed.locator(".entry", { hasText: pattern }).first();
     await found.waitFor();
     return found.textContent();
-  }
-
-  async isSeeing(...names) {
-    await shows(this.people.page(), async () => (await this.people.allTextContents()).join(), names.join());
   }
 
   async isLive() {
     await this.badge.getByText("Live", { exact: true }).waitFor();
   }
 
-  /** Offset and arrival of each message shown, in the order shown. */
-  async arrivals() {
-    return this.messages.evaluateAll((entries) =>
-      entries.map((entry) => ({
-        text: entry.querySelector(".text").textContent,
-        offset: Number(entry.dataset.offset),
-        arrival: entry.dataset.arrival,
-      })),
-    );
+  async isSignedOut() {
+    await this.badge.getByText("Signed out", { exact: true }).waitFor();
+    await this.signInButton.waitFor();
   }
 }
 
-function exactly(text) {
-  return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
-}
-
 /** Waits, by the browser's own frames, until `read` gives `expected`; says what it gave instead when it never does. */
-async function shows(page, read, expected) {
+export async function shows(page, read, expected) {
   const deadline = performance.now() + waitLimitMs;
   let seen = await read();
   while (seen !== expected && performance.now() < deadline) {
@@ -85,26 +115,39 @@ async function shows(page, read, expected) {
   assert.equal(seen, expected);
 }
 
-/** Runs `scenario` on a page of its own; fails also on whatever the browser itself complained of. */
+/** Runs `scenario` on the page with both devices up; fails also on whatever the browser itself complained of. */
 export async function withDemo(url, scenario, options = {}) {
+  await withBrowser(url, options, async (demo) => {
+    await Promise.all([demo.laptop.isLive(), demo.phone.isLive()]);
+    await convergenceIs(demo.page, /^Both devices hold version 0 of the cart/);
+    await scenario(demo);
+    assert.deepEqual(demo.complaints, []);
+  });
+}
+
+/** Runs `scenario` on the page as it comes. */
+export async function withBrowser(url, options, scenario) {
   const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
   const browser = await chromium.launch({ executablePath, args: chromiumFlags });
   try {
     const context = await browser.newContext(options);
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: url });
-    const page = await context.newPage();
-    page.setDefaultTimeout(waitLimitMs);
     const complaints = [];
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    await page.goto(`${url}/demo`);
-    const demo = { page, url, ada: new Pane(page, "ada"), grace: new Pane(page, "grace") };
-    await Promise.all([demo.ada.isLive(), demo.grace.isLive()]);
-    await scenario(demo);
-    assert.deepEqual(complaints, []);
+    const open = () => openDemo(context, url, complaints);
+    await scenario({ open, complaints, ...(await open()) });
   } finally {
     await browser.close();
   }
+}
+
+/** The page in a tab of its own. */
+async function openDemo(context, url, complaints) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(waitLimitMs);
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(`${url}/demo`);
+  return { page, laptop: new Pane(page, "Ada's laptop"), phone: new Pane(page, "Ada's phone") };
 }
 
 export async function convergenceIs(page, sentence) {

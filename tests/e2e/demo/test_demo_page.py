@@ -1,4 +1,4 @@
-"""The /demo page in Chromium, on a real server: npm `centrifuge` 5.8 in a browser, unchanged.
+"""The /demo page in Chromium, on a real server: two devices of one user, on the package `syncline`.
 
 Each scenario is a function in drive.mjs, which waits on what the page shows and fails on anything the browser itself
 complains of, such as a violation of the content security policy.
@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,25 +18,6 @@ from tests.support.server import running_server
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
 
 DRIVER = Path(__file__).with_name("drive.mjs")
-
-SHORT_HISTORY: dict[str, Any] = {
-    "channel": {
-        "namespaces": [
-            {
-                "name": "demo",
-                "presence": True,
-                "join_leave": True,
-                "force_recovery": True,
-                "history_size": 2,
-                "history_ttl": "300s",
-                "allow_subscribe_for_client": True,
-                "allow_publish_for_subscriber": True,
-                "allow_presence_for_subscriber": True,
-                "allow_history_for_subscriber": True,
-            }
-        ]
-    }
-}
 
 
 async def _drive(scenario: str, url: str) -> None:
@@ -63,19 +43,24 @@ async def _drive(scenario: str, url: str) -> None:
 @pytest.mark.parametrize(
     "scenario",
     [
-        "conversation",
+        "both_devices",
+        "cart",
+        "cut",
+        "cut_both",
+        "draft",
+        "sign_out",
+        "sign_out_others",
+        "sign_out_of_a_cut_device",
+        "reload",
         "second_tab",
         "curl",
-        "cut",
-        "cut_repeatedly",
-        "history",
-        "story",
-        "hostile_messages",
+        "hostile_content",
         "keyboard",
         "wire_log",
+        "story",
         "accessible_light",
         "accessible_dark",
-        "phone",
+        "phone_screen",
     ],
 )
 async def test_demo_page(scenario: str) -> None:
@@ -83,6 +68,11 @@ async def test_demo_page(scenario: str) -> None:
         await _drive(scenario, server.http_url)
 
 
-async def test_demo_page_says_so_when_the_hub_cannot_recover() -> None:
-    async with running_server(SHORT_HISTORY, dev=True) as server:
-        await _drive("unrecovered", server.http_url)
+async def test_demo_page_says_so_when_there_are_no_accounts() -> None:
+    async with running_server({"accounts": {"enabled": False}}, dev=True) as server:
+        await _drive("no_accounts", server.http_url)
+
+
+async def test_demo_page_makes_its_user_anew_when_the_server_does_not_know_it() -> None:
+    async with running_server(dev=True) as server:
+        await _drive("unknown_user", server.http_url)

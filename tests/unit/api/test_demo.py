@@ -16,8 +16,8 @@ from api.demo import DemoSettings, add_demo_routes
 _Client = TestClient[web.Request, web.Application]
 _Opener = Callable[[web.Application], Awaitable[_Client]]
 
-SETTINGS = DemoSettings(token_for=lambda user: f"token of {user}", api_key="dev key", channel="demo:room")
-BOUND_SETTINGS = DemoSettings(token_for=str, api_key="dev key", channel="demo:room", bound_host="Hub.Example")
+SETTINGS = DemoSettings(api_key="dev key", channel="demo:notices")
+BOUND_SETTINGS = DemoSettings(api_key="dev key", channel="demo:notices", bound_host="Hub.Example")
 
 
 @pytest.fixture
@@ -96,70 +96,31 @@ async def test_only_built_assets_are_served(client: _Client, name: str) -> None:
 async def test_config_says_where_everything_is(client: _Client) -> None:
     response = await client.get("/demo/config.json")
     assert response.headers["Cache-Control"] == "no-store"
-    assert await response.json() == {
-        "channel": "demo:room",
-        "api_key": "dev key",
-        "websocket_path": "/connection/websocket",
-        "api_path": "/api",
-    }
+    assert await response.json() == {"channel": "demo:notices", "api_key": "dev key", "api_path": "/api"}
 
 
-@pytest.mark.parametrize("user", ["ada", "grace-2", "x" * 32])
-async def test_token_is_made_for_the_user_who_is_named(client: _Client, user: str) -> None:
-    response = await client.post("/demo/token", json={"user": user}, headers={"Origin": _own_origin(client)})
-    assert response.status == 200
-    assert response.headers["Cache-Control"] == "no-store"
-    assert await response.json() == {"token": f"token of {user}"}
+PATHS = ["/demo", "/demo/", "/demo/assets/main-ABC.js", "/demo/config.json"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [{"user": ""}, {"user": "Ada"}, {"user": "ada\n"}, {"user": "x" * 33}, {"user": "a b"}, {"user": 7}, {}, [], "ada"],
-)
-async def test_bad_user_is_a_problem_that_names_the_field(client: _Client, body: object) -> None:
-    response = await client.post("/demo/token", json=body)
-    assert response.status == 400
-    document = await response.json(content_type="application/problem+json")
-    assert document["code"] == "invalid_field"
-    assert document["field"] == "user"
-    assert "user" in document["detail"]
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"user":"ada"}x', b"[" * 2000])
-async def test_token_request_that_is_not_json_is_a_problem(client: _Client, body: bytes) -> None:
-    response = await client.post("/demo/token", data=body)
-    assert response.status == 400
-    assert await _problem_code(response) in {"invalid_json", "invalid_field"}
-
-
-ROUTES = [
-    ("GET", "/demo"),
-    ("GET", "/demo/"),
-    ("GET", "/demo/assets/main-ABC.js"),
-    ("GET", "/demo/config.json"),
-    ("POST", "/demo/token"),
-]
-
-
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "origin",
     ["http://evil.example", "http://localhost:1", "http://127.0.0.1", "null", "", "file://", "http://[", "http://a:b"],
 )
-async def test_foreign_origin_is_refused(client: _Client, method: str, path: str, origin: str) -> None:
-    response = await client.request(method, path, headers={"Origin": origin}, json={"user": "ada"})
+async def test_foreign_origin_is_refused(client: _Client, path: str, origin: str) -> None:
+    response = await client.get(path, headers={"Origin": origin})
     assert response.status == 403
     assert await _problem_code(response) == "foreign_origin"
 
 
-@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "192.168.1.5:8000", "[::2]:8000", "[", "a:b"]
 )
-async def test_rebound_host_name_is_refused(client: _Client, method: str, path: str, host: str) -> None:
+async def test_rebound_host_name_is_refused(client: _Client, path: str, host: str) -> None:
     """DNS rebinding: the name is the attacker's and points here, so its Origin matches its Host."""
     headers = {"Host": host, "Origin": f"http://{host}"}
-    response = await client.request(method, path, headers=headers, json={"user": "ada"})
+    response = await client.get(path, headers=headers)
     assert response.status == 403
     assert await _problem_code(response) == "foreign_host"
 
@@ -169,23 +130,19 @@ async def test_rebound_host_name_is_refused(client: _Client, method: str, path: 
 )
 async def test_loopback_names_are_our_own(client: _Client, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host.lower()}"}
-    response = await client.post("/demo/token", headers=headers, json={"user": "ada"})
+    response = await client.get("/demo/config.json", headers=headers)
     assert response.status == 200
 
 
 async def test_page_behind_a_tls_proxy_keeps_its_origin(client: _Client) -> None:
     headers = {"Host": "localhost", "Origin": "https://localhost"}
-    response = await client.post("/demo/token", headers=headers, json={"user": "ada"})
+    response = await client.get("/demo/config.json", headers=headers)
     assert response.status == 200
 
 
-@pytest.mark.parametrize("path", ["/demo/config.json", "/demo/token"])
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_credentials_are_refused_to_another_site_that_sends_no_origin(
-    client: _Client, path: str, site: str
-) -> None:
-    method = "POST" if path == "/demo/token" else "GET"
-    response = await client.request(method, path, headers={"Sec-Fetch-Site": site}, json={"user": "ada"})
+async def test_the_key_is_refused_to_another_site_that_sends_no_origin(client: _Client, site: str) -> None:
+    response = await client.get("/demo/config.json", headers={"Sec-Fetch-Site": site})
     assert response.status == 403
     assert await _problem_code(response) == "foreign_origin"
 

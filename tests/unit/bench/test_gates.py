@@ -6,8 +6,8 @@ import pytest
 
 from bench.gates import GATES, Gate, Verdict, verdicts
 from bench.results import Metric, Results, Summary, Value
-from bench.scenarios import fan_out, slow_client
-from bench.subjects import floors, peers
+from bench.scenarios import fan_out, mutations, slow_client
+from bench.subjects import commits, floors, peers
 from bench.subjects.centrifuge import SYNCLINE
 
 METRIC = Metric("any", "cost", "us")
@@ -26,6 +26,19 @@ def test_a_bound_may_be_reached_but_a_peer_must_be_beaten() -> None:
     at_most, below = Gate("", 1.0, (METRIC, "a")), Gate("", 1.0, (METRIC, "a"), is_strict=True)
     assert (word(at_most, 1.0), word(below, 1.0)) == ("PASS", "FAIL")
     assert (word(at_most, 1.01), word(below, 0.99)) == ("FAIL", "PASS")
+
+
+def test_a_minimum_is_what_must_be_reached() -> None:
+    gate = Gate("", 3.0, (METRIC, "a"), is_minimum=True)
+    assert (word(gate, 3.0), word(gate, 2.99), gate.sign) == ("PASS", "FAIL", ">=")
+
+
+def test_group_commit_is_held_against_a_commit_each_on_a_disk_that_takes_its_time() -> None:
+    results = Results()
+    for metric, own in ((mutations.SQLITE.per_second, 1_000.0), (mutations.SQLITE.per_second_slow, 3_000.0)):
+        results.add(0, SYNCLINE, Value(metric, own))
+        results.add(0, commits.COMMIT_EACH, Value(metric, 1_000.0))
+    assert word_of("mutations, SQLite, flush 1 ms / commit each", results) == "PASS"
 
 
 def test_every_gate_is_unmeasured_without_results() -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.check import Check, Status
 from cli.doctor import (
     WANTED_FILES,
-    Check,
-    Status,
     check_aiohttp_extensions,
     check_backlog,
     check_data_dir,

@@ -10,12 +10,13 @@ from settings.loading import load_settings
 from tests.unit.cli.conftest import Run
 
 
-def secrets_in(path: Path) -> tuple[str, str]:
+def secrets_in(path: Path) -> tuple[str, ...]:
     """Loads as a server would: a generated configuration can be served as it is."""
     loaded = load_settings(config_file=path, environ={}, overrides={})
     assert loaded.warnings == ()
     settings = loaded.settings
-    return settings.client.token.hmac_secret_key.get_secret_value(), settings.http_api.key.get_secret_value()
+    found = (settings.client.token.hmac_secret_key, settings.http_api.key, settings.accounts.secret_key)
+    return tuple(secret.get_secret_value() for secret in found)
 
 
 @pytest.mark.parametrize("name", ["config.json", "config.toml", "CONFIG.TOML"])
@@ -24,7 +25,7 @@ def test_writes_a_configuration_that_can_be_served(run: Run, tmp_path: Path, nam
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"Wrote {name}\n", "")
     secrets = secrets_in(tmp_path / name)
     assert min(map(len, secrets)) >= 43  # 32 random bytes
-    assert len(set(secrets)) == 2
+    assert len(set(secrets)) == 3
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -72,3 +73,18 @@ def test_a_directory_that_is_not_there(run: Run) -> None:
     result = run("genconfig", "--output", "nowhere/config.json")
     assert result.exit_code == 1
     assert result.stderr == "error: nowhere/config.json: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "off", "on"),
+    [
+        ("config.json", '"enabled": false', '"enabled": true'),
+        ("config.toml", "enabled = false", "enabled = true"),
+    ],
+)
+def test_accounts_are_one_word_away(run: Run, tmp_path: Path, name: str, off: str, on: str) -> None:
+    run("genconfig", "-o", name)
+    path = tmp_path / name
+    assert not load_settings(config_file=path, environ={}, overrides={}).settings.accounts.enabled
+    path.write_text(path.read_text().replace(off, on))
+    assert load_settings(config_file=path, environ={}, overrides={}).settings.accounts.enabled

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.errors import ReplyError
-from hub.payload import MAX_DEPTH, clean_payload, parse_payload
+from hub.payload import MAX_DEPTH, MAX_DIGITS, clean_payload, parse_payload
 from hub.protocol.codes import BAD_REQUEST
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=10) | st.sampled_from(
@@ -120,6 +120,21 @@ def test_depth_is_what_counting_bracket_by_bracket_gives(
 def test_many_brackets_side_by_side_are_not_deep() -> None:
     data = b"[" + b",".join([b'{"a":[]}'] * 500) + b"]"
     assert bytes(clean_payload(data)) == data
+
+
+@pytest.mark.parametrize("shape", ["%s", "-%s", "[1,%s]", '{"a":%s}', "%s.5", "1.%s", '{"":[" ",%s]}'])
+def test_numbers_that_pythons_json_fails_on_are_refused(shape: str) -> None:
+    clean_payload((shape % ("7" * MAX_DIGITS)).encode())
+    with pytest.raises(ReplyError) as caught:
+        clean_payload((shape % ("7" * (MAX_DIGITS + 1))).encode())
+    assert caught.value.error == BAD_REQUEST
+    json.loads(shape % ("7" * MAX_DIGITS))
+
+
+def test_digits_inside_strings_do_not_count() -> None:
+    digits = "7" * 3 * MAX_DIGITS
+    for text in (f'"{digits}"', f'{{"\\"{digits}":1}}', f'["\\\\","{digits}"]'):
+        assert bytes(clean_payload(text.encode())) == text.encode()
 
 
 @pytest.mark.parametrize(

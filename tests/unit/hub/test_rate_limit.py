@@ -84,3 +84,18 @@ def test_a_clock_that_steps_back_grants_nothing_extra(back_s: float) -> None:
     assert [bucket.take(1e7) for _ in range(3)] == [True, True, False]
     assert not bucket.take(1e7 - back_s)
     assert bucket.retry_after_s(1e7 - back_s) == 1 + back_s
+
+
+@given(st.sampled_from([0.25, 1, 2, 64]), st.integers(1, 50), st.lists(st.integers(0, 200), max_size=60))
+def test_what_remains_is_what_still_passes(per_s: float, burst: int, gaps: list[int]) -> None:
+    """In times that floats hold exactly: else the last event of a burst may come one rounding too early."""
+    rate, now_s = Rate(per_s, burst), 1_000.0
+    bucket = Bucket(rate)
+    for gap in gaps:
+        now_s += gap / 64
+        bucket.take(now_s)
+    remaining = bucket.remaining(now_s)
+    taken = 0
+    while bucket.take(now_s):
+        taken += 1
+    assert taken == remaining

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.registry import Registry
+from hub.tokens.claims import SessionRef
 
 if TYPE_CHECKING:
     from hub.connection import Connection
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
 class Peer:
     client_id: str
     user: str
+    session: SessionRef | None
 
 
-def peer(client_id: str, user: str) -> Connection:
-    return cast("Connection", Peer(client_id, user))
+def peer(client_id: str, user: str, sid: str = "") -> Connection:
+    return cast("Connection", Peer(client_id, user, SessionRef(sid, "device") if sid else None))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=40))
 def test_it_finds_what_searching_a_set_would_find(steps: list[tuple[bool, int]]) -> None:
     registry = Registry()
-    peers = [peer(f"client{number}", ["", "ann", "bob"][number % 3]) for number in range(6)]
+    peers = [
+        peer(f"client{number}", ["", "ann", "bob"][number % 3], ["", "s1", "s2"][number // 2]) for number in range(6)
+    ]
     present: list[Connection] = []
     for is_arrival, number in steps:
         connection = peers[number]
@@ -40,6 +44,14 @@ def test_it_finds_what_searching_a_set_would_find(steps: list[tuple[bool, int]])
         assert registry.num_users == len({other.user for other in present})
         for user in ("", "ann", "bob", "nobody"):
             assert registry.of_user(user) == [other for other in present if other.user == user]
+            for sid in ("s1", "s2", "s3"):
+                expected = [other for other in present if other.user == user and of_session(other, sid)]
+                assert registry.of_user(user, session=sid) == expected
+        assert set(registry.sids) == {other.session.sid for other in present if other.session is not None}
+
+
+def of_session(connection: Connection, sid: str) -> bool:
+    return connection.session is not None and connection.session.sid == sid
 
 
 def test_a_user_can_be_narrowed_to_one_client() -> None:
@@ -51,6 +63,23 @@ def test_a_user_can_be_narrowed_to_one_client() -> None:
     assert registry.of_user("ann", client="3") == [], "another user's client is not theirs"
     assert registry.of_user("ann", client="4") == []
     assert registry.of_user("", client="3") == [anonymous]
+
+
+def test_a_user_can_be_narrowed_to_one_session() -> None:
+    registry = Registry()
+    first, second, other, stranger = (
+        peer("1", "ann", "s1"),
+        peer("2", "ann", "s1"),
+        peer("3", "ann", "s2"),
+        peer("4", ""),
+    )
+    for connection in (first, second, other, stranger):
+        registry.add(connection)
+    assert registry.of_session("s1") == [first, second]
+    assert registry.of_user("ann", session="s1", client="3") == []
+    assert registry.of_user("ann", session="s2", client="3") == [other]
+    assert registry.of_user("bob", session="s1") == [], "another user's session is not theirs"
+    assert registry.of_user("", session="s1", client="4") == []
 
 
 def test_those_who_leave_may_be_removed_while_they_are_gone_through() -> None:

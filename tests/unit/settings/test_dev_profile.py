@@ -13,16 +13,11 @@ from tests.unit.settings.conftest import Load
 DEV = new_dev_secrets(Path("dev-secrets.json"))
 DEMO = {
     "name": "demo",
-    "presence": True,
-    "join_leave": True,
-    "force_push_join_leave": True,
+    "allow_user_limited_channels": True,
     "force_recovery": True,
     "force_positioning": True,
     "history_size": 100,
     "history_ttl": "5m",
-    "allow_subscribe_for_client": True,
-    "allow_publish_for_subscriber": True,
-    "allow_presence_for_subscriber": True,
     "allow_history_for_subscriber": True,
 }
 

@@ -42,16 +42,39 @@ def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     assert len({secrets.hmac_secret_key for secrets in made}) == 1
 
 
-def test_the_first_to_write_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between looking and writing, another process may have been faster."""
-    theirs = load_dev_secrets(tmp_path)
-    monkeypatch.setattr(Path, "exists", lambda _: False)
-    assert load_dev_secrets(tmp_path) == theirs
-    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+OLD = {"hmac_secret_key": "an old secret", "http_api_key": "an old key"}
+"""What a version without accounts wrote."""
+
+
+def test_an_old_file_gets_what_it_lacks_and_keeps_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_text(json.dumps(OLD))
+    secrets = load_dev_secrets(tmp_path)
+    assert (secrets.hmac_secret_key, secrets.http_api_key) == tuple(OLD.values())
+    assert len(secrets.accounts_secret_key) >= 43
+    assert load_dev_secrets(tmp_path) == secrets
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_processes_that_complete_an_old_file_at_once_agree(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(json.dumps(OLD))
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        made = pool.map(load_dev_secrets, [tmp_path] * 8, chunksize=1)
+    assert len({secrets.accounts_secret_key for secrets in made}) == 1
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"hmac_secret_key": "x"}', '{"hmac_secret_key": 1, "http_api_key": "x"}']
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"hmac_secret_key": "x"}',
+        '{"hmac_secret_key": 1, "http_api_key": "x"}',
+        '{"hmac_secret_key": "x", "http_api_key": "x", "accounts_secret_key": ""}',
+        '{"hmac_secret_key": "x", "http_api_key": "x", "another": "x"}',
+    ],
 )
 def test_a_file_that_holds_something_else(tmp_path: Path, content: str) -> None:
     path = tmp_path / FILE_NAME
@@ -73,4 +96,5 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
     assert json.loads(secrets.path.read_text()) == {
         "hmac_secret_key": secrets.hmac_secret_key,
         "http_api_key": secrets.http_api_key,
+        "accounts_secret_key": secrets.accounts_secret_key,
     }

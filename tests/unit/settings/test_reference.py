@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from settings.options import all_options
+from settings.accounts_model import IdentityProviderSettings
+from settings.options import all_options, options_of
 from settings.reference import OURS, render_reference
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
@@ -14,10 +15,22 @@ def test_the_page_is_what_the_settings_say() -> None:
 
 def test_every_option_is_in_it_with_type_default_meaning_and_variable() -> None:
     rows = [line.split(" | ") for line in render_reference().splitlines() if line.startswith("| `")]
-    assert [row[0].strip("| `+") for row in rows] == list(all_options())
-    for row, option in zip(rows, all_options().values(), strict=True):
+    rows = [row for row in rows if len(row) == 5]
+    options = {key: option for key, option in all_options().items() if option.shape.name != "list of sections"}
+    in_lists = [key for key, option in all_options().items() if option.shape.name == "list of sections"]
+    assert in_lists == ["channel.namespaces", "identity_providers"]
+    assert [row[0].strip("| `+") for row in rows if "namespaces`" not in row[0]] == list(options)
+    rows = [row for row in rows if "namespaces`" not in row[0]]
+    for row, option in zip(rows, options.values(), strict=True):
         assert row[4] == f"`{option.env_name}` |"
         assert all(cell.strip() for cell in row)
+
+
+def test_options_of_an_identity_provider_are_in_it() -> None:
+    page = render_reference()
+    assert "## identity_providers[]" in page
+    for option in options_of(IdentityProviderSettings):
+        assert f"| `{option.key}` | {option.shape.name} | " in page
 
 
 def test_every_option_has_one_sentence() -> None:

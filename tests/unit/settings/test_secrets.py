@@ -32,10 +32,13 @@ def tree_with(key: str, value: object) -> dict[str, Any]:
 
 def test_the_secrets_are_known() -> None:
     assert SECRET_KEYS == [
+        "accounts.previous_secret_key",
+        "accounts.secret_key",
         "client.subscription_token.hmac_previous_secret_key",
         "client.subscription_token.hmac_secret_key",
         "client.token.hmac_previous_secret_key",
         "client.token.hmac_secret_key",
+        "database.url",
         "http_api.key",
     ]
 
@@ -43,19 +46,60 @@ def test_the_secrets_are_known() -> None:
 @pytest.mark.parametrize("key", SECRET_KEYS)
 @pytest.mark.parametrize("source", ["file", "env", "flag"])
 def test_not_in_settings(load: Load, key: str, source: str) -> None:
+    value = f"postgresql://user:{SECRET}@host/database" if key == "database.url" else SECRET
     sources: dict[str, Any] = {
-        "file": {"tree": tree_with(key, SECRET)},
-        "env": {"env": {all_options()[key].env_name: SECRET}},
-        "flag": {"flags": {key: SECRET}},
+        "file": {"tree": tree_with(key, value)},
+        "env": {"env": {all_options()[key].env_name: value}},
+        "flag": {"flags": {key: value}},
     }
     tree = sources[source].get("tree", {})
-    if "previous" in key:
+    if "hmac_previous" in key:
         current = key.replace("previous_", "").split(".")[1]
         tree.setdefault("client", {}).setdefault(current, {})["hmac_secret_key"] = "y" * 40
     loaded = load(**{**sources[source], "tree": tree})
     assert SECRET in str(all_secrets(loaded.settings))
     shown = repr(loaded), str(loaded.settings), loaded.settings.model_dump_json(), str(loaded.settings.model_dump())
     assert all(SECRET not in text for text in shown)
+
+
+def providers_with_a_bearer_token(token: str = SECRET) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "idp",
+            "issuer": "https://idp",
+            "jwks_url": "https://idp/keys",
+            "client_ids": ["us"],
+            "events": {"bearer_tokens": [token]},
+        }
+    ]
+
+
+@pytest.mark.parametrize("source", ["file", "env"])
+def test_secrets_in_a_list_of_sections_are_masked_too(
+    load: Load, source: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "true")
+    providers = providers_with_a_bearer_token()
+    tree: dict[str, Any] = {"accounts": {"enabled": True, "secret_key": "s" * 32}}
+    env = {}
+    if source == "file":
+        tree["identity_providers"] = providers
+    else:
+        env["SYNCLINE_IDENTITY_PROVIDERS"] = json.dumps(providers)
+    with caplog.at_level(logging.DEBUG):
+        loaded = load(tree, env=env)
+    [token] = loaded.settings.identity_providers[0].events.bearer_tokens
+    assert token.get_secret_value() == SECRET
+    assert caplog.records
+    assert SECRET not in repr(loaded) + loaded.settings.model_dump_json() + caplog.text
+
+
+def test_a_secret_in_a_list_is_not_in_problems(load: Load) -> None:
+    providers = providers_with_a_bearer_token(SECRET[:20])  # too short
+    with pytest.raises(SettingsError) as caught:
+        load({"accounts": {"enabled": True, "secret_key": "s" * 32}, "identity_providers": providers})
+    assert [problem.key for problem in caught.value.problems] == ["identity_providers[0].events.bearer_tokens"]
+    assert SECRET[:20] not in str(caught.value)
 
 
 def all_secrets(settings: Any) -> list[str]:
@@ -79,6 +123,13 @@ def all_secrets(settings: Any) -> list[str]:
         {"http_api": SECRET},
         {"http_api": [SECRET]},
         {"channel": {"namespaces": [SECRET]}},
+        {"identity_providers": [SECRET]},
+        {"identity_providers": [{"events": {"bearer_tokens": {"a": SECRET}}}]},
+        {"identity_providers": [{"events": {"bearer_tokens": [[SECRET]]}}]},
+        {"identity_providers": [{"events": {"tokens": SECRET}}]},
+        {"database": {"url": SECRET}},
+        {"database": {"url": f"mysql://{SECRET}"}},
+        {"accounts": {"secret_key": SECRET[:31], "enabled": True}},
         {"client": {"token": {"rsa_public_key": SECRET}}},
         {"client": {"token": {"rsa_public_key": f"-----BEGIN PRIVATE KEY-----\n{SECRET}"}}},
         {"client": {"token": {"hmac_secret_key": f"-----BEGIN PUBLIC KEY-----\n{SECRET}\n-----END PUBLIC KEY-----"}}},
@@ -87,8 +138,8 @@ def all_secrets(settings: Any) -> list[str]:
 def test_not_in_problems_even_in_a_wrong_place(load: Load, tree: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
         load(tree, is_for_serving=True)
-    assert SECRET not in str(caught.value)
-    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert SECRET[:31] not in str(caught.value)
+    assert SECRET[:31] not in "".join(traceback.format_exception(caught.value))
 
 
 def test_not_in_a_broken_file(load: Load, tmp_path: Path) -> None:
@@ -141,3 +192,4 @@ def test_development_secrets_are_masked_too(load: Load) -> None:
     shown = repr(dev) + repr(load(dev=dev))
     assert dev.hmac_secret_key not in shown
     assert dev.http_api_key not in shown
+    assert dev.accounts_secret_key not in shown

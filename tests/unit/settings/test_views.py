@@ -4,44 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.config import EdgeConfig
 from hub.config import HubConfig
+from services.accounts.config import AccountsConfig
+from services.identity.config import IdentityProviderConfig
+from sessions.config import SessionsConfig
+from settings.accounts_model import IdentityProviderSettings
 from settings.inspection import Inspection
 from settings.model import Settings
-from settings.options import Option, all_options
+from settings.options import Option, all_options, options_of
+from settings.session_views import accounts_config, identity_provider_configs, sessions_config, storage_config
 from settings.sources import Source
 from settings.validation import validated
 from settings.views import edge_config, hub_config
+from storage.config import StorageConfig
 
-# engine.type has one value so far; main hands node.name and log to those who use them.
-USED_BY_MAIN = {"engine.type", "log.level", "log.format"}
+# engine.type has one value so far; main builds the platform or not, and hands log to those who use it.
+USED_BY_MAIN = {"engine.type", "log.level", "log.format", "accounts.enabled"}
 
 NOT_CONFIGURABLE = {
     "hub.version",
     "hub.idempotent_result_ttl_s",
     "edge.health.max_loop_lag_s",
+    "storage.sqlite_path",  # in the data directory, which is a flag
 }
 
-CONTEXT = {
+PROVIDER = {"name": "idp", "issuer": "https://idp", "jwks_url": "https://idp/keys", "client_ids": ["us"]}
+
+CONTEXT: dict[str, Any] = {
     "client.subscription_token.enabled": True,
     "client.token.hmac_previous_secret_key": "previous",
     "client.subscription_token.hmac_previous_secret_key": "previous",
     "http_server.internal_port": 9000,
     "channel.namespaces": [{"name": "chat"}],
+    "accounts.secret_key": "s" * 32,
+    "identity_providers": [PROVIDER],
 }
 """What some options need to be of any use."""
 
+DATA_DIR = Path("data")
+
 OTHER_VALUES = {
-    "boolean": True,
     "duration": "123s",
     "integer": 77,
     "port": 77,
     "list of strings": ["other"],
+    "list of secrets": ["other"],
     "list of sections": [{"name": "other"}],
+    "secret": "another secret of more than 32 bytes",
 }
 
 
@@ -57,12 +72,15 @@ def settings_with(**values: object) -> Settings:
 
 def other_value(option: Option) -> object:
     name = option.shape.name
+    if name == "boolean":
+        return not option.default
     if " or " in name:
         return next(value for value in name.replace('"', "").split(" or ") if value != option.default)
     return OTHER_VALUES.get(name, "/other")
 
 
 def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """By path; a list counts as one value, as it does in the settings."""
     if is_dataclass(value):
         for field in fields(value):
             yield from leaves(getattr(value, field.name), f"{path}.{field.name}")
@@ -71,7 +89,15 @@ def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def told(settings: Settings) -> dict[str, Any]:
-    return dict([*leaves(hub_config(settings), "hub"), *leaves(edge_config(settings), "edge")])
+    views = {
+        "hub": hub_config(settings),
+        "edge": edge_config(settings),
+        "storage": storage_config(settings, DATA_DIR),
+        "sessions": sessions_config(settings),
+        "accounts": accounts_config(settings),
+        "identity_providers": identity_provider_configs(settings),
+    }
+    return dict(leaf for name, view in views.items() for leaf in leaves(view, name))
 
 
 def changed_by(option: Option) -> set[str]:
@@ -83,6 +109,12 @@ def changed_by(option: Option) -> set[str]:
 def test_defaults_of_settings_are_those_of_the_packages() -> None:
     assert hub_config(settings_with()) == HubConfig()
     assert edge_config(settings_with()) == EdgeConfig()
+    assert storage_config(settings_with(), DATA_DIR) == StorageConfig(sqlite_path=DATA_DIR / "syncline.db")
+    assert sessions_config(settings_with()) == SessionsConfig(secret=b"")
+    assert accounts_config(settings_with()) == AccountsConfig(secret=b"")
+    assert identity_provider_configs(settings_with(identity_providers=[PROVIDER])) == (
+        IdentityProviderConfig(name="idp", issuer="https://idp", jwks_url="https://idp/keys", client_ids=("us",)),
+    )
 
 
 @pytest.mark.parametrize("key", sorted(all_options().keys() - USED_BY_MAIN - {"client.subscription_token.enabled"}))
@@ -146,3 +178,29 @@ def test_the_internal_port_shares_the_address_unless_it_has_its_own() -> None:
 
 def test_paths_lose_their_last_slash() -> None:
     assert edge_config(settings_with(**{"http_api.handler_prefix": "/v1/api/"})).server_api.handler_prefix == "/v1/api"
+
+
+@pytest.mark.parametrize("option", list(options_of(IdentityProviderSettings)), ids=lambda option: option.key)
+def test_every_option_of_an_identity_provider_is_told(option: Option) -> None:
+    changed: dict[str, Any] = {**PROVIDER}
+    section = changed
+    for step in option.path[:-1]:
+        section = section.setdefault(step, {})
+    section[option.path[-1]] = other_value(option)
+    before, after = settings_with(identity_providers=[PROVIDER]), settings_with(identity_providers=[changed])
+    assert identity_provider_configs(before) != identity_provider_configs(after)
+
+
+def test_everything_an_identity_provider_can_be_told_has_an_option() -> None:
+    [told_of] = identity_provider_configs(settings_with(identity_providers=[PROVIDER]))
+    assert len(list(leaves(told_of, ""))) == len(list(options_of(IdentityProviderSettings)))
+
+
+def test_each_package_gets_a_key_of_its_own() -> None:
+    """What one of them gives away must not open what the other has sealed."""
+    settings = settings_with(**{"accounts.secret_key": "s" * 32, "accounts.previous_secret_key": "p" * 32})
+    accounts, sessions = accounts_config(settings), sessions_config(settings)
+    keys = {accounts.secret, sessions.secret, *accounts.previous_secrets, b"s" * 32, b"p" * 32}
+    assert len(keys) == 5
+    before = settings_with(**{"accounts.secret_key": "p" * 32})
+    assert accounts.previous_secrets == (accounts_config(before).secret,)

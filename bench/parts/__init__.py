@@ -1,0 +1,1 @@
+"""Parts of Syncline in a process of their own: what they cost without the rest around them."""

@@ -1,0 +1,48 @@
+"""Whether the database that accounts need could be used now: a part of `syncline doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cli.check import Check, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from settings.model import Settings
+    from storage.config import StorageConfig
+    from storage.migration import SchemaStatus
+
+
+def check_database(settings: Settings, data_dir: Path) -> Check | None:
+    """None where accounts are off. Looks only: nothing is made and nothing is migrated."""
+    if not settings.accounts.enabled:
+        return None
+    from settings.session_views import storage_config
+    from storage.database import CannotOpen, StorageUnavailable
+    from storage.opening import status_of
+
+    config = storage_config(settings, data_dir)
+    subject = _subject(config)
+    try:
+        return _judge(subject, config, asyncio.run(status_of(config)))
+    except (CannotOpen, StorageUnavailable, OSError) as exc:
+        return Check(Status.FAIL, subject, str(exc))
+
+
+def _judge(subject: str, config: StorageConfig, schema: SchemaStatus) -> Check:
+    from storage.opening import is_embedded
+
+    if schema.changed:
+        return Check(Status.FAIL, subject, "a migration has changed since it was applied; `syncline migrate status`")
+    if schema.pending and not is_embedded(config):
+        return Check(Status.FAIL, subject, "its schema is behind: run `syncline migrate up`, or start with --migrate")
+    return Check(Status.OK, subject)
+
+
+def _subject(config: StorageConfig) -> str:
+    """Without the URL: there is a password in it."""
+    from storage.opening import is_embedded
+
+    return f"database {config.sqlite_path}" if is_embedded(config) else "database PostgreSQL"

@@ -1,0 +1,15 @@
+export { Channel } from "./channel.js";
+export { createSyncline, Syncline, type SynclineEvents, type SynclineOptions } from "./client.js";
+export { LoggedOutError, SynclineError } from "./errors.js";
+export type { Json, JsonObject } from "./json.js";
+export type { PatchOperation } from "./json-patch.js";
+export type { ChannelToken, SessionEvent } from "./live-session.js";
+export type { ChannelListener } from "./link/followed.js";
+export type { ChannelOptions, LinkState, Publication } from "./link/messages.js";
+export type { WorkerSource } from "./link/open-wire.js";
+export type { LoginSession, Role, User } from "./login.js";
+export type { Outcome } from "./replica.js";
+export { SessionList } from "./session-list.js";
+export { SharedState, type StateListener, type StateStatus } from "./shared-state.js";
+export { IndexedDbStore, MemoryStore, type Store } from "./store.js";
+export type { Mode } from "./token-keeper.js";

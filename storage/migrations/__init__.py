@@ -1,0 +1,1 @@
+"""One tree of migrations for both databases; applied by `syncline migrate` (storage.migration)."""

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from composition.measures import StorageMeasures, add_gauges
+from hub.config import HubConfig
+from hub.engines.memory import MemoryEngine
+from hub.hub import Hub
+from storage.database import Query, Storage
+from tests.support.clock import FakeClock
+
+ADD = Query("test.add", "INSERT INTO facts (name, value) VALUES ($1, $2)")
+
+
+class Source:
+    def __init__(self, **measures: float) -> None:
+        self.now = dict(measures)
+
+    def measures(self) -> dict[str, float]:
+        return self.now
+
+
+@pytest.fixture
+async def hub() -> Hub:
+    clock = FakeClock()
+    return Hub(HubConfig(), MemoryEngine(clock), clock)
+
+
+async def test_gauges_are_read_when_they_are_asked_for(hub: Hub) -> None:
+    source, other = Source(tested_a=1, tested_b=2), Source(tested_c=3)
+    add_gauges(hub, (source, other))
+    source.now = {"tested_a": 10, "tested_b": 20}
+    assert [hub.gauges[name]() for name in ("tested_a", "tested_b", "tested_c")] == [10, 20, 3]
+
+
+async def test_two_that_count_under_one_name(hub: Hub) -> None:
+    with pytest.raises(ValueError, match="tested_a is counted twice"):
+        add_gauges(hub, (Source(tested_a=1), Source(tested_a=2)))
+
+
+async def test_a_storage_counts_each_database_once(storage: Storage) -> None:
+    measures = StorageMeasures(storage)
+    before = measures.measures()
+    await storage.auth.run(lambda tx: tx.execute(ADD, "a", "1"))
+    await storage.business.run(lambda tx: tx.execute(ADD, "b", "2"))
+    after = measures.measures()
+    assert after["storage_commits"] - before["storage_commits"] == 2
+    assert after["storage_waiting"] == 0
