@@ -93,7 +93,7 @@ test-all: test-client-js
 # --------------------------------------------------------------------------------------------------------- measure
 
 .PHONY: bench
-bench: $(stamps)/dev $(stamps)/bench-peers $(bench_packages:%=%/node_modules/.package-lock.json)  ## Compare with floors and peers, 15 min (ARGS=--quick)
+bench: $(stamps)/dev $(stamps)/bench-peers $(bench_packages:%=%/node_modules/.package-lock.json)  ## Compare with floors and peers, 20 min (ARGS=--quick)
 	$(python) -m bench $(ARGS)
 
 # ------------------------------------------------------------------------------------------------------------ house

@@ -197,13 +197,23 @@ class ServerAPI:
 
 
 async def _read_body(request: web.Request) -> bytes:
-    if request.content.is_eof():
-        return await request.read()  # it is here already, as nearly always: no timer
     try:
+        if request.content.is_eof():
+            return await request.read()  # it is here already, as nearly always: no timer
         async with asyncio.timeout(BODY_DEADLINE_S):
             return await request.read()
     except TimeoutError as exc:
         raise web.HTTPRequestTimeout(text="body: did not arrive in time") from exc
+    except web.RequestPayloadError as exc:
+        raise _unreadable(request) from exc
+
+
+def _unreadable(request: web.Request) -> web.HTTPException:
+    """The chunks or the compression are broken: nobody can tell where the next request would begin."""
+    request.content.feed_eof()  # or aiohttp goes on reading when the answer is out, and takes the error for ours
+    answer = web.HTTPBadRequest(text="body: cannot be read")
+    answer.force_close()
+    return answer
 
 
 def _decode(decode: Callable[[bytes], T], body: bytes) -> T:

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.configuration import AllowUnknownOption, ConfigOption, DataDirOption, DevOption
+from cli.console import fail
 from cli.storage_choice import telling_storage_failures, use_storage
 
 if TYPE_CHECKING:
     from storage.backup import Backup
     from storage.config import StorageConfig
 
-FileArgument = Annotated[Path, typer.Argument(help="The backup.", show_default=False)]
+TargetArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the backup.", show_default=False)]
+SourceArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask: what the database holds now is lost.")]
 
 
 def backup(
-    file: FileArgument,
+    file: TargetArgument,
     *,
     force: ForceOption = False,
     config: ConfigOption = None,
@@ -32,12 +34,14 @@ def backup(
     from storage.backup import back_up
 
     storage, _ = use_storage(config, dev, data_dir, allow_unknown)
+    if not file.parent.is_dir():
+        fail(f"{file.parent} is no directory: make it first")
     with telling_storage_failures():
         _tell("Wrote", back_up(storage, file, may_replace=force))
 
 
 def restore(
-    file: FileArgument,
+    file: SourceArgument,
     *,
     yes: YesOption = False,
     config: ConfigOption = None,
@@ -49,6 +53,8 @@ def restore(
     import asyncio
 
     storage, directory = use_storage(config, dev, data_dir, allow_unknown)
+    if not file.is_file():
+        fail(f"there is no file {file}")
     if not yes:
         typer.confirm("Replace everything that the database holds now?", abort=True)
     with telling_storage_failures():

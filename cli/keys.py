@@ -93,9 +93,10 @@ def _open_keys(platform: PlatformConfig) -> AbstractAsyncContextManager[SigningK
 def _use(pair: KeyPair, signer: KeyPair, now_ms: int) -> str:
     if pair.kid == signer.kid:
         return "signs"
+    if not pair.is_trusted(now_ms):
+        return "has ended"
     if pair.signs_from_ms > now_ms:
         return f"signs in {(pair.signs_from_ms - now_ms) // 1000} s"
     if pair.verifies_until_ms is None:
         return "verifies"
-    left_s = (pair.verifies_until_ms - now_ms) // 1000
-    return f"verifies for {left_s} s" if left_s > 0 else "has ended"
+    return f"verifies for {(pair.verifies_until_ms - now_ms) // 1000} s"

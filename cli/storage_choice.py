@@ -39,5 +39,7 @@ def telling_storage_failures() -> Iterator[None]:
 
     try:
         yield
-    except (CannotOpen, StorageUnavailable, DirectoryInUse, OSError) as exc:
+    except DirectoryInUse as exc:
+        fail(f"{exc}: stop the server first")
+    except (CannotOpen, StorageUnavailable, OSError) as exc:
         fail(str(exc))

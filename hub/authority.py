@@ -26,6 +26,9 @@ class Authority(Protocol):
     def is_revoked(self, session: SessionRef) -> bool:
         """Whether the session has ended, as far as this node knows at this moment. O(1)."""
 
+    def is_outdated(self, session: SessionRef) -> bool:
+        """Whether the session's roles have changed since the token was issued, as far as this node knows. O(1)."""
+
     def connected(self, connection: Connection) -> None:
         """A connection with a session was established; it can be found from here on."""
 

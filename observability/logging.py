@@ -37,14 +37,15 @@ def mask_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _HostileRequests(logging.Filter):
-    """What aiohttp says of a request it cannot parse: the peer's bytes, with a stack.
+    """What aiohttp says of a request or a body that it cannot read: the peer's bytes, with a stack.
 
     Anybody can cause it at will, and the bytes may be a credential in a malformed header. The peer got its 400.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not type(error).__module__.startswith("aiohttp.http")
+        origin = f"{type(error).__module__}.{type(error).__name__}"
+        return not origin.startswith(("aiohttp.http", "aiohttp.web_protocol.RequestPayloadError"))
 
 
 def configure_logging(level: str = "info", style: Literal["json", "console"] = "json") -> None:

@@ -70,7 +70,7 @@ class AccessTokens:
         self._cache = TokenCache[AccessClaims](config.cache_size)
         self._generation = keys.generation
 
-    def issue(self, session: LoginSession, as_of_ms: int) -> tuple[str, int]:
+    def issue(self, session: LoginSession, as_of_ms: float) -> tuple[str, int]:
         """A token for this session and the whole seconds that it lives; it never outlives the session.
 
         Args:
@@ -183,6 +183,6 @@ def _claims(claim_set: AccessClaimSet) -> AccessClaims:
             info=msgspec.UNSET,
             subs={sessions_channel(claim_set.sub): TokenSubscription(info=about)},
             meta=None,
-            session=SessionRef(claim_set.sid, claim_set.did, roles),
+            session=SessionRef(claim_set.sid, claim_set.did, roles, claim_set.iat),
         ),
     )

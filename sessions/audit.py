@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 MAX_PAGE: Final = 200
 
+FAILED: Final = ("login.failed", "password.change_failed", "user.registration_repeated")
+"""What came to nothing. Strangers can cause it at will, so it is not kept for ever; the index of the sweep names it too
+(storage.migrations)."""
+
+FORGOTTEN_AT_ONCE: Final = 1_000
+"""Entries that one unit of work deletes: it may not keep other writers waiting."""
+
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 _AFTER_ALL_IDS: Final = "z"  # in every collation behind the digits of a UUID
@@ -30,6 +37,11 @@ _ADD = Query(
 )
 _COLUMNS = "id, at_ms, action, actor_id, subject_id, session_id, address, detail"
 _PAGE = Query("audit.page", f"SELECT {_COLUMNS} FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2")
+_FORGET_FAILED = Query(
+    "audit.forget_failed",
+    "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log"
+    f" WHERE action IN ({', '.join(map(repr, FAILED))}) AND at_ms < $1 ORDER BY at_ms LIMIT $2)",
+)
 _PAGE_OF = Query(
     "audit.page_of",
     f"SELECT {_COLUMNS} FROM audit_log WHERE subject_id = $3 AND id < $1 ORDER BY id DESC LIMIT $2",
@@ -59,7 +71,7 @@ class AuditPage:
 
 
 class Audit:
-    """Writes and reads the trail. Entries are never changed."""
+    """Writes and reads the trail. Entries are never changed, and those of what was done never deleted."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -86,6 +98,19 @@ class Audit:
         at_ms = int(self._clock.now_s() * 1000)
         text = msgspec.json.encode(dict(detail)).decode()
         await tx.execute(_ADD, new_id(), at_ms, action, actor, subject, session, address, text)
+
+    async def forget_failed(self, before_ms: int) -> int:
+        """Delete the entries of FAILED that are older; how many.
+
+        Raises:
+            StorageUnavailable
+        """
+        total = 0
+        while deleted := await self._database.run(lambda tx: tx.execute(_FORGET_FAILED, before_ms, FORGOTTEN_AT_ONCE)):
+            total += deleted
+            if deleted < FORGOTTEN_AT_ONCE:
+                break
+        return total
 
     async def list(self, subject: str, cursor: str, limit: int) -> AuditPage:
         """A page of the trail, newest first.

@@ -43,6 +43,9 @@ class SessionAuthority:
     def is_revoked(self, session: SessionRef) -> bool:
         return self._revocations.has(session.sid)
 
+    def is_outdated(self, session: SessionRef) -> bool:
+        return self._revocations.is_outdated(session.sid, session.issued_s)
+
     def connected(self, connection: Connection) -> None:
         if connection.session is not None:
             self._last_seen.note(connection.session.sid)

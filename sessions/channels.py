@@ -24,8 +24,9 @@ SESSIONS_OPTIONS: Final = ChannelOptions(
 
 STATE_OPTIONS: Final = ChannelOptions(
     allow_user_limited_channels=True,
-    history_size=100,
-    history_ttl_s=600,  # in memory, up to 64 KiB each: who was away for longer catches up from the change log
+    # In memory, up to 64 KiB each: who was away for longer, or missed more, catches up from the change log.
+    history_size=32,
+    history_ttl_s=300,
     force_recovery=True,
     channel_regex=r"^[A-Za-z0-9_.-]{1,64}#[^,]+$",
 )

@@ -39,6 +39,8 @@ class StateConfig:
     Attributes:
         mutation_memory_s: how long a mutation id is known; the change log reaches back at least so far.
         changes_kept: changes per document that are kept however old they are.
+        log_quota_bytes: patches in one user's change log; beyond it the oldest are dropped, and their ids kept.
+        mutation_rate_per_s, mutation_burst: of one user on one node, through whatever door; a rate of 0 is no limit.
     """
 
     max_document_bytes: int = 65_536
@@ -48,7 +50,10 @@ class StateConfig:
     max_patch_operations: int = 256
     mutation_memory_s: float = 86_400
     changes_kept: int = 100
+    log_quota_bytes: int = 16 << 20
     tombstone_ttl_s: float = 30 * 86_400
+    mutation_rate_per_s: int = 50
+    mutation_burst: int = 200
     max_waiting: int = 10_000
     max_group: int = 500
 

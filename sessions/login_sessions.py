@@ -152,7 +152,8 @@ class LoginSessions:
         Raises:
             Refusal: CONFLICT session_limit, where the policy is to refuse.
         """
-        now_ms = self._now_ms()
+        as_of_ms = self._clock.now_s() * 1000
+        now_ms = int(as_of_ms)
         session = LoginSession(
             id=new_id(),
             user_id=user_id,
@@ -176,13 +177,15 @@ class LoginSessions:
         opened = await self._database.run(work)
         self.counters["opened"] += 1
         await self._endings.carry_out(opened.ended)
-        return self._tokens(opened.session, opened.token, now_ms)
+        return self._tokens(opened.session, opened.token, as_of_ms)
 
-    async def refresh(self, refresh_token: str, *, device_id: str = "", address: str) -> Tokens:
+    async def refresh(self, refresh_token: str, *, device_id: str | None = "", address: str) -> Tokens:
         """New tokens for a refresh token, which is used up by it.
 
         Args:
-            device_id: the device that says it presents the token, "" when it does not say.
+            device_id: the device that says it presents the token, "" when it does not say. Only the session's own gets
+                the successor again within the grace; another one is taken for a thief. None for a token out of a
+                cookie, which the browser, the device, keeps by itself: frontends that share it name different ids.
 
         Raises:
             Refusal: UNAUTHORIZED refresh_token_invalid; when the token was replayed its session has been ended.
@@ -190,7 +193,9 @@ class LoginSessions:
         token = self._mint.recognise(refresh_token)
         if token is None:
             raise _refresh_refused()
-        presented = Presented(token, device_id, address, self._now_ms())
+        # Not in whole milliseconds: a token from after a change of roles must not look like one from before it.
+        as_of_ms = self._clock.now_s() * 1000
+        presented = Presented(token, device_id, address, int(as_of_ms))
 
         async def work(tx: Transaction) -> tuple[Rotated | None, Ended]:
             rotated = await self._rotation.present(tx, presented)
@@ -206,7 +211,7 @@ class LoginSessions:
             logger.warning("refresh_token_reused", extra={"session": token.sid})
             await self._endings.carry_out(ended)
             raise _refresh_refused()
-        return self._tokens(rotated.session, rotated.token, presented.now_ms)
+        return self._tokens(rotated.session, rotated.token, as_of_ms)
 
     async def authenticate(self, access_token: str) -> Principal:
         """Whom a request acts for. Asks no database.
@@ -347,7 +352,7 @@ class LoginSessions:
 
     # --- within -----------------------------------------------------------------------------------------------------
 
-    def _tokens(self, session: LoginSession, refresh_token: RefreshToken, as_of_ms: int) -> Tokens:
+    def _tokens(self, session: LoginSession, refresh_token: RefreshToken, as_of_ms: float) -> Tokens:
         access_token, expires_in_s = self._access_tokens.issue(session, as_of_ms)
         return Tokens(access_token, expires_in_s, refresh_token.text, session)
 

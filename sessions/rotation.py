@@ -1,9 +1,10 @@
 """What becomes of a refresh token that is presented: decided inside one unit of work.
 
 live          unused, in its time: used now, replaced by its successor
-raced         used within the grace: whoever presents it gets the token that its successors have come to, which is the
-              live one; so tabs that refresh at once, or one whose answer was lost, all end up with the same
-replayed      used longer ago, or shown by another device: taken for stolen
+raced         used within the grace: the session's own device gets the token that its successors have come to, which is
+              the live one; so tabs that refresh at once, or one whose answer was lost, all end up with the same.
+              Whoever names no device gets nothing, for it may be a thief or a client in a hurry
+replayed      used longer ago, or shown by another device, used or not: taken for stolen
 dead          its session has ended or its time has passed
 """
 
@@ -28,10 +29,14 @@ used by so much in the future."""
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A recognised token, who shows it, from where and when."""
+    """A recognised token, who shows it, from where and when.
+
+    `device_id` is "" when that is not said, and None when the token cannot but come from the device that it was given
+    to: a browser's cookies are the device.
+    """
 
     token: RefreshToken
-    device_id: str
+    device_id: str | None
     address: str
     now_ms: int
 
@@ -112,6 +117,8 @@ class Rotation:
             return None  # the clock was set back: nobody can tell a race from a replay, so neither gets anything
         if age_ms > self._grace_ms:
             return Rotated(session, None)
+        if presented.device_id == "":
+            return None
         return Rotated(session, self._newest(presented.token, kept))
 
     @staticmethod

@@ -86,6 +86,9 @@ class AccountsSettings(Section):
     )
     password: PasswordSettings = Field(PasswordSettings(), description="How passwords are hashed.")
     throttle: ThrottleSettings = Field(ThrottleSettings(), description="Guessing.")
+    failed_attempt_retention: Duration = Field(
+        90 * DAY_S, description="How long the audit trail keeps failed log-ins and the like; the rest for good."
+    )
 
 
 class SessionsSettings(Section):
@@ -114,7 +117,14 @@ class StateSettings(Section):
         DAY_S, description="How long mutation ids, and the change log, are kept at least."
     )
     changes_kept: Count = Field(100, description="Changes of each document that are kept however old they are.")
+    log_quota: PositiveCount = Field(
+        16 << 20, description="Bytes of patches in the change log of one user; beyond it the oldest are dropped."
+    )
     tombstone_ttl: Duration = Field(30 * DAY_S, description="How long the version of a removed document is kept.")
+    mutation_rate_limit: Count = Field(
+        50, description="Writes per second of one user on one node, REST and RPC together. 0 is no limit."
+    )
+    mutation_rate_burst: Count = Field(200, description="Writes of one user that may come at once.")
     max_waiting: PositiveCount = Field(10_000, description="Writes that may wait; more are answered with 503.")
     max_group: PositiveCount = Field(500, description="Writes that are committed together at most.")
 

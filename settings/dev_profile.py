@@ -33,6 +33,7 @@ _VALUES: Final[dict[tuple[str, ...], Any]] = {
     ("rpc", "ping", "enabled"): True,
     ("health", "enabled"): True,
     ("accounts", "enabled"): True,
+    ("accounts", "throttle", "register_address", "burst"): 1_000,  # each tab of the demo makes an account
     ("shutdown", "drain_window"): "1s",  # Ctrl-C should not take ten seconds
     ("log", "level"): "debug",
     ("log", "format"): "console",

@@ -79,6 +79,7 @@ def accounts_config(settings: Settings) -> AccountsConfig:
         ),
         throttle=_throttle_config(accounts.throttle),
         throttle_sweep_interval_s=accounts.throttle.sweep_interval,
+        failed_attempt_retention_s=accounts.failed_attempt_retention,
     )
 
 
@@ -111,7 +112,10 @@ def _state_config(state: StateSettings) -> StateConfig:
         max_patch_operations=state.max_patch_operations,
         mutation_memory_s=state.mutation_memory,
         changes_kept=state.changes_kept,
+        log_quota_bytes=state.log_quota,
         tombstone_ttl_s=state.tombstone_ttl,
+        mutation_rate_per_s=state.mutation_rate_limit,
+        mutation_burst=state.mutation_rate_burst,
         max_waiting=state.max_waiting,
         max_group=state.max_group,
     )

@@ -14,6 +14,7 @@ from api.rest.csrf import check_csrf
 from api.rest.operation import Access, Operation, answer
 from api.rest.shapes import (
     Device,
+    DeviceId,
     Email,
     IssuedTokens,
     Label,
@@ -22,7 +23,7 @@ from api.rest.shapes import (
     Password,
     Token,
     UserAccount,
-    session_shape,
+    own_session_shape,
     user_shape,
 )
 from services.accounts.permissions import Action
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from services.accounts.user import User
     from sessions.login_session import Tokens
     from sessions.login_sessions import LoginSessions
+    from sessions.principal import Principal
 
 
 class Registration(Struct, forbid_unknown_fields=True):
@@ -60,9 +62,10 @@ class ExternalLogin(Struct, forbid_unknown_fields=True):
 
 
 class Refresh(Struct, forbid_unknown_fields=True):
-    """Empty in cookie mode."""
+    """Without the token in cookie mode."""
 
     refresh_token: Token = ""
+    device_id: DeviceId = ""
 
 
 class Profile(Struct, forbid_unknown_fields=True):
@@ -205,17 +208,15 @@ class AccountRoutes:
         """The mode is where the token is; a body wins over a cookie that the browser has added by itself."""
         mode: Mode = "token" if call.body.refresh_token else "cookie"
         token = call.body.refresh_token or self._token_of_cookie(call.request)
-        tokens = await self._sessions.refresh(token, address=call.address)
+        device_id = call.body.device_id if mode == "token" else None  # the cookie's device is the browser
+        tokens = await self._sessions.refresh(token, device_id=device_id, address=call.address)
         user = await self._accounts.user(tokens.session.user_id)
         return self._issued(user, tokens, mode)
 
     async def log_out(self, call: Call[None, None]) -> web.Response:
         """By bearer token, or by the cookie alone; the cookie is forgotten in either case."""
         if "Authorization" in call.request.headers:
-            principal = await principal_of(call.request, self._sessions)
-            await self._sessions.revoke(
-                principal.user, principal.sid, "logout", actor=principal.user, address=call.address
-            )
+            await self._end_session(await principal_of(call.request, self._sessions), call.address)
         else:
             token = self._token_of_cookie(call.request)
             await self._sessions.revoke_by_refresh_token(token, "logout", address=call.address)
@@ -236,6 +237,14 @@ class AccountRoutes:
         )
         return _no_content()
 
+    async def _end_session(self, principal: Principal, address: str) -> None:
+        """What has been ended meanwhile is as it should be: two tabs log out at once."""
+        try:
+            await self._sessions.revoke(principal.user, principal.sid, "logout", actor=principal.user, address=address)
+        except Refusal as refusal:
+            if refusal.kind is not Kind.NOT_FOUND:
+                raise
+
     def _check_mode(self, request: web.Request, mode: Mode) -> None:
         """A page that could log its visitor in to its own account could watch what the visitor then does there."""
         if mode == "cookie":
@@ -254,7 +263,7 @@ class AccountRoutes:
             access_token=tokens.access_token,
             token_type="Bearer",
             expires_in=tokens.expires_in_s,
-            session=session_shape(session, connections=0, current_sid=session.id),
+            session=own_session_shape(session),
             user=user_shape(user),
             refresh_token=tokens.refresh_token if mode == "token" else UNSET,
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, convert
+
+from sessions.session_view import describe, describe_in_list
 
 if TYPE_CHECKING:
     from services.accounts.user import User
@@ -36,8 +38,8 @@ class Device(Struct, forbid_unknown_fields=True):
     platform: Label = ""
 
 
-class Session(Struct):
-    """One login session; `connections` are live ones on all nodes, `current` is the caller's own."""
+class OwnSession(Struct):
+    """The login session that tokens are issued for; nobody asks the engine for its connections then."""
 
     id: str
     device_id: str
@@ -48,8 +50,13 @@ class Session(Struct):
     created_at: int
     last_seen_at: int
     expires_at: int
-    connections: int
     current: bool
+
+
+class Session(OwnSession):
+    """One login session of a list; `connections` are live ones on all nodes, `current` is the caller's own."""
+
+    connections: int
 
 
 class Sessions(Struct):
@@ -80,25 +87,17 @@ class IssuedTokens(Struct):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
-    session: Session
+    session: OwnSession
     user: UserAccount
     refresh_token: str | UnsetType = UNSET
 
 
 def session_shape(session: LoginSession, *, connections: int, current_sid: str) -> Session:
-    return Session(
-        id=session.id,
-        device_id=session.device_id,
-        name=session.name,
-        platform=session.platform,
-        address=session.address,
-        method=session.method,
-        created_at=session.created_ms,
-        last_seen_at=session.last_seen_ms,
-        expires_at=session.expires_ms,
-        connections=connections,
-        current=session.id == current_sid,
-    )
+    return convert(describe_in_list(session, connections, current_sid), Session)
+
+
+def own_session_shape(session: LoginSession) -> OwnSession:
+    return convert(describe(session) | {"current": True}, OwnSession)
 
 
 def user_shape(user: User) -> UserAccount:

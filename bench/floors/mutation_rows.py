@@ -19,11 +19,11 @@ create_tables = schema.up
 ADD_USER = "INSERT INTO state_users (user_id, documents, bytes, floor_version) VALUES ($1, 1, 2, 0)"
 ADD_DOCUMENT = "INSERT INTO state_documents (user_id, key, version, value, updated_ms) VALUES ($1, $2, 0, '{}', 0)"
 
-SET_USER = "UPDATE state_users SET documents = 1, bytes = $1 WHERE user_id = $2"
+SET_USER = "UPDATE state_users SET documents = 1, bytes = $1, log_bytes = $2 WHERE user_id = $3"
 SET_DOCUMENT = "UPDATE state_documents SET version = $1, value = $2, updated_ms = $3 WHERE user_id = $4 AND key = $5"
 ADD_CHANGE = (
-    "INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, patch, at_ms)"
-    " VALUES ($1, $2, $3, $4, $5, $6, 'merge', $7, $8)"
+    "INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, at_ms, bytes, patch)"
+    " VALUES ($1, $2, $3, $4, $5, $6, 'merge', $7, $8, $9)"
 )
 ADD_EVENT = "INSERT INTO outbox (id, channel, data, at_ms) VALUES ($1, $2, $3, $4)"
 
@@ -55,8 +55,8 @@ def mutation(number: int) -> tuple[Statement, ...]:
     patch = f'{{"t":"{number:019d}","n":{number}}}'
     event = f'{{"version":{version},"kind":"merge","patch":{patch},"mutation":"m-{number}","device":"{_DEVICE}"}}'
     return (
-        (SET_USER, (len(patch), user)),
+        (SET_USER, (len(patch), version * len(patch), user)),
         (SET_DOCUMENT, (version, patch, _AT_MS, user, KEY)),
-        (ADD_CHANGE, (user, KEY, version, f"m-{number}", _DIGEST, _DEVICE, patch, _AT_MS)),
+        (ADD_CHANGE, (user, KEY, version, f"m-{number}", _DIGEST, _DEVICE, _AT_MS, len(patch), patch)),
         (ADD_EVENT, (f"event-{number:012d}", f"state:{KEY}#{user}", event, _AT_MS)),
     )

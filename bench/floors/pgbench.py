@@ -18,11 +18,11 @@ SCRIPT = f"""\
 \\set n :n + 1
 \\set user :client_id
 BEGIN;
-UPDATE state_users SET documents = 1, bytes = 32 WHERE user_id = {_USER};
+UPDATE state_users SET documents = 1, bytes = 32, log_bytes = :n WHERE user_id = {_USER};
 UPDATE state_documents SET version = :n, value = '{_PATCH}', updated_ms = 0
     WHERE user_id = {_USER} AND key = '{mutation_rows.KEY}';
-INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, patch, at_ms)
-    VALUES ({_USER}, '{mutation_rows.KEY}', :n, 'm-' || {_N}, '{"d" * 64}', 'device', 'merge', '{_PATCH}', 0);
+INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, at_ms, bytes, patch)
+    VALUES ({_USER}, '{mutation_rows.KEY}', :n, 'm-' || {_N}, '{"d" * 64}', 'device', 'merge', 0, 32, '{_PATCH}');
 INSERT INTO outbox (id, channel, data, at_ms)
     VALUES ('event-' || {_N} || {_USER}, 'state:' || '{mutation_rows.KEY}#' || {_USER}, '{_PATCH}{_PATCH}{_PATCH}', 0);
 COMMIT;

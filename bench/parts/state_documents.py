@@ -63,7 +63,7 @@ async def open_documents(config: StorageConfig, stack: AsyncExitStack) -> StateD
     engine = MemoryEngine(clock)
     hub = Hub(HubConfig(channel=with_session_namespaces(ChannelConfig())), engine, clock)
     outbox = Outbox(storage.relay, hub, clock)
-    documents = await open_state(storage.business, outbox, clock, StateConfig())
+    documents = await open_state(storage.business, outbox, clock, StateConfig(mutation_rate_per_s=0))
     supervisor = await stack.enter_async_context(Supervisor())
     for name, work in (*hub.tasks(), *documents.tasks(), ("engine", engine.run()), ("outbox", outbox.run())):
         supervisor.start(name, work)

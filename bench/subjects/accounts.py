@@ -30,6 +30,7 @@ _SECTIONS: dict[str, object] = {
         "throttle": {"register_address": {"burst": _UNLIMITED}},
     },
     "rest": {"address_rate_limit": 0, "user_rate_limit": 0},
+    "state": {"mutation_rate_limit": 0},
 }
 
 

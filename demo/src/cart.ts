@@ -63,7 +63,10 @@ export function changing(key: string, name: string, by: number): Edit {
 }
 
 export function removing(key: string): Edit {
-  return (cart) => ({ items: Object.fromEntries(Object.entries(itemsOf(cart)).filter(([each]) => each !== key)) as Cart["items"] });
+  return (cart) => {
+    const kept = Object.entries(itemsOf(cart)).filter(([each]) => each !== key);
+    return { items: Object.fromEntries(kept) as Cart["items"] };
+  };
 }
 
 function tidied(name: string): string {

@@ -18,12 +18,20 @@ export interface Convergence {
 
 /** Compares what two devices hold of the cart: not by what the hub says, but document against document. */
 export function compareDevices(left: Holding, right: Holding): Convergence {
-  if (left.phase === "loading" || right.phase === "loading") return waiting("Waiting for both devices to load the cart");
-  if (left.phase === "signed_out" || right.phase === "signed_out") return describeSignedOut(left, right);
-  if (left.version !== right.version) return apart(withWaiting(describeLag(left, right), left, right));
-  if (left.waiting + right.waiting) return apart(withWaiting(`Both devices know version ${left.version} of the cart`, left, right));
-  if (canonical(left.value) !== canonical(right.value)) return apart(`Version ${left.version} of the cart differs between the devices`);
-  const sentence = `Both devices hold version ${left.version} of the cart, fingerprint ${fingerprint(left.value)}`;
+  const phases = [left.phase, right.phase];
+  if (phases.includes("loading")) return waiting("Waiting for both devices to load the cart");
+  if (phases.includes("signed_out")) return describeSignedOut(left, right);
+  return compareDocuments(left, right);
+}
+
+function compareDocuments(left: Holding, right: Holding): Convergence {
+  const { version } = left;
+  if (version !== right.version) return apart(withWaiting(describeLag(left, right), left, right));
+  if (left.waiting + right.waiting > 0)
+    return apart(withWaiting(`Both devices know version ${version} of the cart`, left, right));
+  if (canonical(left.value) !== canonical(right.value))
+    return apart(`Version ${version} of the cart differs between the devices`);
+  const sentence = `Both devices hold version ${version} of the cart, fingerprint ${fingerprint(left.value)}`;
   return { state: "same", sentence };
 }
 
@@ -31,7 +39,8 @@ function describeSignedOut(left: Holding, right: Holding): Convergence {
   const held = [left, right].find(({ phase }) => phase === "held");
   if (!held) return waiting("Both devices are signed out");
   const other = held === left ? right : left;
-  return waiting(`${other.name} is signed out and holds nothing; ${held.name} holds version ${held.version} of the cart`);
+  const holds = `${held.name} holds version ${held.version} of the cart`;
+  return waiting(`${other.name} is signed out and holds nothing; ${holds}`);
 }
 
 function describeLag(left: Holding, right: Holding): string {
@@ -41,8 +50,11 @@ function describeLag(left: Holding, right: Holding): string {
 
 function withWaiting(sentence: string, ...devices: Holding[]): string {
   const queues = devices.filter((device) => device.waiting > 0);
-  const parts = queues.map((device) => `${plural(device.waiting, "edit")} of ${device.name} wait${device.waiting === 1 ? "s" : ""}`);
-  return [sentence, ...parts].join("; ");
+  return [sentence, ...queues.map(describeQueue)].join("; ");
+}
+
+function describeQueue({ name, waiting: count }: Holding): string {
+  return `${plural(count, "edit")} of ${name} ${count === 1 ? "waits" : "wait"}`;
 }
 
 function waiting(sentence: string): Convergence {

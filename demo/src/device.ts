@@ -187,12 +187,13 @@ export class Device {
   private listen(): void {
     const { client } = this;
     // One microtask later the package has attached the link that documents and channels go over.
-    client.on("loggedIn", ({ session }) => queueMicrotask(() => client.session?.id === session.id && this.begin(session)));
+    client.on("loggedIn", ({ session }) => queueMicrotask(() => this.begin(session)));
     client.on("loggedOut", ({ reason }) => this.end(reason));
     client.on("connection", ({ state }) => this.handleLink(state));
   }
 
   private begin({ id: sid }: LoginSession): void {
+    if (this.client.session?.id !== sid) return;
     this.lastClose = noClose;
     this.ending = null;
     void this.memory.delete(endingName);
@@ -209,11 +210,12 @@ export class Device {
   }
 
   private end(reason: string): void {
+    const lost = this.holding.waiting;
     for (const stop of this.open?.stop ?? []) stop();
     this.open = null;
     this.sessions = [];
     this.setEnding({ reason, code: this.lastClose.code, codeReason: this.lastClose.reason });
-    this.say(`Signed out. ${describeEnding(reason)}`, "bad");
+    this.say(`Signed out. ${describeEnding(reason)}${describeLoss(lost)}`, "bad");
   }
 
   private setEnding(ending: Ending): void {
@@ -256,4 +258,8 @@ export class Device {
     this.listener.handleEvent(sentence, tone);
     this.listener.handleChange();
   }
+}
+
+function describeLoss(count: number): string {
+  return count ? ` ${plural(count, "edit")} that waited here ${count === 1 ? "is" : "are"} gone with it.` : "";
 }

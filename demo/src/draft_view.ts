@@ -98,7 +98,8 @@ export class DraftView {
     if (!touched) return "Type here: your other devices follow, letter by letter.";
     const field = labels[touched.field].toLowerCase();
     if (this.isElsewhere(draft)) return `${touched.device} was last in the ${field}.`;
-    return this.device.isLive ? `Saved. Any other device continues in the ${field}.` : "Kept here, until the wire is mended.";
+    if (!this.device.isLive) return "Kept here, until the wire is mended.";
+    return `Saved. Any other device continues in the ${field}.`;
   }
 }
 

@@ -7,8 +7,9 @@ export function plural(count: number, noun: string): string {
 
 /** What went wrong, for people: an error of the hub says its code, and when it is worth trying again. */
 export function reasonOf(failure: unknown): string {
-  if (failure instanceof SynclineError && failure.retryAfterS) return `${failure.message}, try again in ${failure.retryAfterS} s`;
-  return failure instanceof Error ? failure.message : String(failure);
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const waitS = failure instanceof SynclineError ? failure.retryAfterS : 0;
+  return waitS ? `${message}, try again in ${waitS} s` : message;
 }
 
 /** "just now", "3 min ago": how long ago something was. */

@@ -12,7 +12,8 @@ export interface SessionText {
 
 export function describeSession(session: LoginSession, nowMs: number): SessionText {
   const { name, platform, connections = 0, created_at, last_seen_at } = session;
-  const presence = connections ? plural(connections, "live connection") : `offline, last seen ${ago(last_seen_at, nowMs)}`;
+  const absence = `offline, last seen ${ago(last_seen_at, nowMs)}`;
+  const presence = connections ? plural(connections, "live connection") : absence;
   return {
     title: name || "Unnamed device",
     state: connections ? "online" : "offline",

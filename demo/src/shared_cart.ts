@@ -12,6 +12,7 @@ export class SharedCart {
   /** As last told of; null before it has been loaded. */
   private told: { version: number; lines: readonly CartLine[] } | null = null;
   private readonly unsubscribe: () => void;
+  private isClosed = false;
 
   constructor(
     private readonly state: SharedState<Cart>,
@@ -21,9 +22,11 @@ export class SharedCart {
     this.unsubscribe = state.subscribe(() => this.handleChange());
   }
 
+  /** The log-in is over: nothing more is told of it. */
   close(): void {
-    this.unsubscribe();
+    this.isClosed = true;
     this.catchUp = null;
+    this.unsubscribe();
   }
 
   get value(): Cart | undefined {
@@ -83,6 +86,7 @@ export class SharedCart {
   }
 
   private handleOutcome(outcome: Outcome): void {
+    if (this.isClosed) return;
     if (!outcome.accepted) this.listener.handleEvent(`An edit was not applied: ${reasonOf(outcome.error)}.`, "bad");
     this.handleChange();
   }

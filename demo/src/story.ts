@@ -64,9 +64,10 @@ export class Story {
 
   private async converge(): Promise<void> {
     const far = this.far.device;
-    this.say(2, `The wire is mended. ${far.model.name} sends what waited, on top of what it missed: nothing is overwritten.`);
+    const { name } = far.model;
+    this.say(2, `The wire is mended. ${name} sends what waited, on top of what it missed: nothing is overwritten.`);
     far.mend();
-    await this.level(`${far.model.name} did not catch up within ${patienceMs / 1000} s.`);
+    await this.level(`${name} did not catch up within ${patienceMs / 1000} s.`);
     await pause(beatMs * 1.5);
   }
 
@@ -87,7 +88,8 @@ export class Story {
     if (session) await this.near.signOut(session);
     await until(() => far.holding.phase === "signed_out", `${far.model.name} is still signed in.`);
     await pause(beatMs);
-    this.caption.textContent = `${far.model.name} is out, ${near.model.name} goes on. Sign in again, or play it yourself.`;
+    const outcome = `${far.model.name} is out, ${near.model.name} goes on.`;
+    this.caption.textContent = `${outcome} Sign in again, or play it yourself.`;
   }
 
   private say(step: number, sentence: string): void {

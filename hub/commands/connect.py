@@ -46,6 +46,7 @@ async def handle_connect(connection: Connection, command_id: int, request: Conne
             raise ReplyError(codes.INTERNAL)
         _check_limit(hub, claims.user)  # others of this user may have come while this one waited
         check_session(hub, claims)  # a revocation that came meanwhile did not find this one
+        _check_roles(hub, claims)  # nor did a change of roles
         connection.establish(claims.expire_at_s, frozenset(claims.subs))
         connection.reply(Reply(id=command_id, connect=_result(connection, results)))
         for joining in joinings:
@@ -121,6 +122,12 @@ def check_session(hub: Hub, claims: ConnectClaims) -> None:
     """Raises Disconnected when the token's session has ended, as far as this node knows."""
     if claims.session is not None and hub.authority is not None and hub.authority.is_revoked(claims.session):
         raise Disconnected(codes.SESSION_REVOKED)
+
+
+def _check_roles(hub: Hub, claims: ConnectClaims) -> None:
+    """Raises ReplyError when the token tells roles that its session no longer has: the client gets a new one."""
+    if claims.session is not None and hub.authority is not None and hub.authority.is_outdated(claims.session):
+        raise ReplyError(codes.TOKEN_EXPIRED)
 
 
 def _claims_of_user(user: str) -> ConnectClaims:

@@ -52,11 +52,15 @@ class TokenSubscription:
 
 @dataclass(frozen=True, slots=True)
 class SessionRef:
-    """The login session that a token of our own was issued for, the device it is on, and what its user may do."""
+    """The login session that a token of our own was issued for, the device it is on, and what its user may do.
+
+    `issued_s` is the wall-clock second at which the token said so.
+    """
 
     sid: str
     did: str
     roles: frozenset[str] = frozenset()
+    issued_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

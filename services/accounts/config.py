@@ -32,7 +32,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThrottleConfig:
-    """How often something may fail. What succeeds does not count.
+    """How often something may fail. What succeeds does not count, nor what fails for another reason than a wrong guess.
 
     Attributes:
         login_account: log-ins to one account from devices that were never logged in to it, all together.
@@ -58,6 +58,8 @@ class AccountsConfig:
             nodes. It is not in the database, so that the database alone is no use for guessing passwords.
         previous_secrets: what it was before. A user's password is moved to the current one when the user logs in;
             without the old one, passwords made under it are never right again.
+        failed_attempt_retention_s: how long the audit trail keeps what strangers can make it grow with
+            (`sessions.audit.FAILED`). All else it keeps for good.
     """
 
     secret: bytes = field(repr=False)
@@ -66,3 +68,4 @@ class AccountsConfig:
     password_hash: PasswordHashConfig = field(default_factory=PasswordHashConfig)
     throttle: ThrottleConfig = field(default_factory=ThrottleConfig)
     throttle_sweep_interval_s: float = 60
+    failed_attempt_retention_s: float = 90 * 86_400

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hub.tokens.claims import KeysUnavailable
 from services.accounts import email_address
 from services.accounts.password_log_in import ANONYMOUS, invalid_credentials
 from services.accounts.throttle import Attempt, network_of
@@ -68,14 +67,14 @@ class ExternalLogIn:
     async def log_in(self, issuer: str, token: str, device: DeviceInfo, *, address: str) -> tuple[User, Tokens]:
         """See `Accounts.login_external`."""
         attempts = (Attempt("login.address", network_of(address), self._limits.login_address),)
-        await self._throttle.take(attempts)
-        identity = await self._verified(issuer, token, address, attempts)
-        account = await self._account_of(identity, address)
-        if account is None or not account.user.is_active:
-            raise await self._refusal(account, identity.issuer, address, "disabled" if account else "no such user")
-        return await self._open(account.user, identity, device, address, attempts)
+        async with self._throttle.counting(attempts):
+            identity = await self._verified(issuer, token, address)
+            account = await self._account_of(identity, address)
+            if account is None or not account.user.is_active:
+                raise await self._refusal(account, identity.issuer, address, "disabled" if account else "no such user")
+            return await self._open(account.user, identity, device, address, attempts)
 
-    async def _verified(self, issuer: str, token: str, address: str, attempts: Sequence[Attempt]) -> ExternalIdentity:
+    async def _verified(self, issuer: str, token: str, address: str) -> ExternalIdentity:
         if self._verifier is None:
             raise await self._refusal(None, "", address, "no identity provider")
         try:
@@ -83,9 +82,6 @@ class ExternalLogIn:
         except Refusal as refusal:
             if refusal.kind is Kind.UNAUTHORIZED:
                 raise await self._refusal(None, "", address, "identity token refused") from refusal
-            raise
-        except KeysUnavailable:  # whoever comes back when the keys can be had again has not guessed anything
-            await self._database.run(lambda tx: self._throttle.give_back(tx, attempts))
             raise
 
     async def _account_of(self, identity: ExternalIdentity, address: str) -> Credentials | None:

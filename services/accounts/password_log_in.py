@@ -70,7 +70,17 @@ class PasswordLogIn:
         password_policy.check_length(password, "password")
         account = await self._store.by_email(self._database, folded)
         attempts = await self._attempts(account, folded, device, address)
-        await self._throttle.take(attempts)
+        async with self._throttle.counting(attempts):
+            return await self._admitted(account, password, device, address, attempts)
+
+    async def _admitted(
+        self,
+        account: Credentials | None,
+        password: str,
+        device: DeviceInfo,
+        address: str,
+        attempts: Sequence[Attempt],
+    ) -> tuple[User, Tokens]:
         for _ in range(MAX_TRIES):
             account = await self._verified(account, password, device, address)
             try:

@@ -1,6 +1,7 @@
 """Who may do what to whose things: one table, one decision, deny by default.
 
-REST and RPC both ask here. A connection or a request that has been authenticated is not thereby allowed anything.
+REST asks here before every operation. RPC has none of these to ask about: its methods take no other user than the
+connection's own (`sessions.rpc`), and every role may do to its own things what they do; a test holds the two together.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from services.accounts.user import Credentials, User, clean_name
 from sessions.refusal import Kind, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.clock import Clock
     from services.accounts.config import ThrottleConfig
     from services.accounts.password_hashing import PasswordHashing
@@ -69,10 +71,14 @@ class Profile:
         account = _found(await self._store.by_id(self._database, principal.user))
         password_policy.check(new, email=account.user.email, name=account.user.name, field="new_password")
         attempts = (Attempt("password.change", principal.user, self._limits.password_change),)
-        await self._throttle.take(attempts)
-        if not await self._passwords.verify(account.password_hash, current):
-            raise await self._refusal(principal, address)
-        new_hash = await self._passwords.hash(new)
+        async with self._throttle.counting(attempts):
+            if not await self._passwords.verify(account.password_hash, current):
+                raise await self._refusal(principal, address)
+            await self._replace(principal, account, await self._passwords.hash(new), attempts, address)
+
+    async def _replace(
+        self, principal: Principal, account: Credentials, new_hash: str, attempts: Sequence[Attempt], address: str
+    ) -> None:
 
         async def replace(tx: Transaction) -> None:
             # Whoever else has just changed it with the same knowledge was first: its word counts, and not this one.

@@ -51,8 +51,9 @@ class Registration:
             raise Refusal(Kind.FORBIDDEN, "forbidden", "registration is switched off")
         wanted = self._wanted(email, password, name, Role.CUSTOMER)
         limits = self._config.throttle
-        await self._throttle.take([Attempt("register.address", network_of(address), limits.register_address)])
-        await self._add(wanted, await self._passwords.hash(password), actor=ANONYMOUS, address=address)
+        attempts = [Attempt("register.address", network_of(address), limits.register_address)]
+        async with self._throttle.counting(attempts):
+            await self._add(wanted, await self._passwords.hash(password), actor=ANONYMOUS, address=address)
 
     async def create(self, email: str, password: str, name: str, role: Role, *, actor: str = COMMAND_LINE) -> User:
         """See `Accounts.create`."""

@@ -12,6 +12,7 @@ from services.accounts.password_log_in import PasswordLogIn
 from services.accounts.profile import Profile
 from services.accounts.registration import COMMAND_LINE, Registration
 from services.accounts.store import UserStore
+from services.accounts.sweep import Sweep
 from services.accounts.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -79,18 +80,19 @@ class Accounts:
     ) -> None:
         limits = config.throttle
         store = UserStore()
-        throttle = Throttle(database, config.secret, clock, config.throttle_sweep_interval_s)
+        throttle = Throttle(database, config.secret, clock)
         self._throttle = throttle
         self._passwords = passwords
         self._registration = Registration(database, store, passwords, throttle, audit, config, clock)
         self._by_password = PasswordLogIn(database, store, sessions, passwords, throttle, audit, limits, clock)
         self._external = ExternalLogIn(database, store, sessions, verifier, throttle, audit, limits, clock)
         self._profile = Profile(database, store, sessions, passwords, throttle, audit, limits, clock)
+        self._sweep = Sweep(throttle, audit, config, clock)
         self._administration = Administration(database, store, sessions, audit, clock)
 
     def tasks(self) -> list[tuple[str, Coroutine[object, object, None]]]:
         """What the supervisor runs as long as the node lives, by name."""
-        return [("accounts.throttle_sweep", self._throttle.run())]
+        return [("accounts.sweep", self._sweep.run())]
 
     def measures(self) -> dict[str, float]:
         """Counters and gauges, by name."""
@@ -99,7 +101,7 @@ class Accounts:
             "password_hashes_unfinished": self._passwords.num_unfinished,
             "password_hashes_refused": self._passwords.num_refused,
             "attempts_throttled": self._throttle.num_refused,
-            "throttle_sweeps_failed": self._throttle.num_sweeps_failed,
+            "account_sweeps_failed": self._sweep.num_failed,
             "logins_failed": self._by_password.num_failed + self._external.num_failed,
         }
 

@@ -7,10 +7,10 @@ set forward empties buckets, one that is set back lets one more attempt through 
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
 import logging
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,7 @@ from sessions.refusal import Kind, Refusal
 from storage.database import Query, StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from hub.clock import Clock
     from services.accounts.config import Allowance
@@ -79,13 +79,11 @@ class Attempt:
 class Throttle:
     """Takes places in buckets and gives them back. Bucket names tell nobody whose they are."""
 
-    def __init__(self, database: Database, secret: bytes, clock: Clock, sweep_interval_s: float = 60) -> None:
+    def __init__(self, database: Database, secret: bytes, clock: Clock) -> None:
         self._database = database
         self._key = hmac.digest(secret, b"syncline throttle buckets v1", "sha256")
         self._clock = clock
-        self._sweep_interval_s = sweep_interval_s
         self.num_refused = 0
-        self.num_sweeps_failed = 0
 
     async def take(self, attempts: Sequence[Attempt]) -> None:
         """Take a place in each bucket, or in none.
@@ -104,6 +102,26 @@ class Throttle:
 
         await self._database.run(work)
 
+    @asynccontextmanager
+    async def counting(self, attempts: Sequence[Attempt]) -> AsyncIterator[None]:
+        """Take places for what is done inside, and give them back when it fails for want of anything but knowledge.
+
+        Only UNAUTHORIZED is a wrong guess. A machine that is busy, too many sessions or a dependency without answer say
+        nothing about the caller: who brings them about could otherwise lock others out. What succeeds gives its places
+        back itself, in its unit of work. Who is cancelled keeps them: hanging up before the answer must cost as much
+        as waiting for it.
+
+        Raises:
+            Refusal, StorageUnavailable: as `take`.
+        """
+        await self.take(attempts)
+        try:
+            yield
+        except Exception as exc:
+            if not (isinstance(exc, Refusal) and exc.kind is Kind.UNAUTHORIZED):
+                await self._forgive(attempts)
+            raise
+
     async def give_back(self, tx: Transaction, attempts: Sequence[Attempt]) -> None:
         """Undo a `take`, in the caller's unit of work. It undoes that one only: others' failures still count."""
         for attempt in sorted(attempts, key=lambda attempt: attempt.purpose):
@@ -119,15 +137,12 @@ class Throttle:
                 break
         return swept
 
-    async def run(self) -> None:
-        """Sweep for ever (a supervisor's task). Without database: the next round."""
-        while True:
-            await asyncio.sleep(self._sweep_interval_s)
-            try:
-                await self.sweep()
-            except StorageUnavailable as exc:
-                self.num_sweeps_failed += 1
-                logger.warning("throttle_sweep_failed", extra={"detail": str(exc)})
+    async def _forgive(self, attempts: Sequence[Attempt]) -> None:
+        """What the database does not hear of stays taken: the failure that is being told matters more."""
+        try:
+            await self._database.run(lambda tx: self.give_back(tx, attempts))
+        except StorageUnavailable as exc:
+            logger.warning("throttle_not_given_back", extra={"detail": str(exc)})
 
     async def _take_one(self, tx: Transaction, attempt: Attempt) -> None:
         bucket, now_ms = self._bucket(attempt), self._now_ms()

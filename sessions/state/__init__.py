@@ -6,6 +6,8 @@ Nouns
     Change          an accepted mutation in the document's log, and what its publication tells.
     Ledger          what one group of mutations reads and writes: the rules, without I/O.
     Writer          applies waiting mutations in groups, one unit of work each.
+    change_log      what the log weighs, and how it is kept from weighing more.
+    WriteRate       how fast one user may write.
     Retention       forgets what is old enough.
     StateDocuments  all of it, as REST and RPC use it.
 """

@@ -12,6 +12,7 @@ from sessions.state.document import Changes
 from sessions.state.ledger import document
 from sessions.state.mutation import checked, require_key
 from sessions.state.retention import Retention
+from sessions.state.write_rate import WriteRate
 from sessions.state.writer import Writer
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_CHANGES = 1_000
 DEFAULT_CHANGES = 100
+MAX_ANSWER_BYTES = 1 << 20
+"""Patches in one answer, without the last of them: there is always one."""
 
 
 class StateDocuments:
@@ -51,6 +54,7 @@ class StateDocuments:
         self._config = config
         self._writer = Writer(business, outbox, clock, config, checkpoint=checkpoint)
         self._retention = Retention(business, clock, config)
+        self._rate = WriteRate(config.mutation_rate_per_s, config.mutation_burst, clock)
 
     def tasks(self) -> list[tuple[str, Coroutine[object, object, None]]]:
         """The work that must go on as long as the node lives, by name."""
@@ -74,6 +78,8 @@ class StateDocuments:
             "state_groups": self._writer.num_groups,
             "state_mutations": self._writer.num_mutations,
             "state_refused_full": self._writer.num_refused_full,
+            "state_refused_rate": self._rate.num_refused,
+            "state_patches_dropped": self._writer.num_patches_dropped,
             "state_changes_forgotten": self._retention.num_changes,
             "state_documents_purged": self._retention.num_documents,
         }
@@ -98,7 +104,7 @@ class StateDocuments:
         return await store.infos(self._business, user)
 
     async def changes(self, user: str, key: str, since: int, limit: int = DEFAULT_CHANGES) -> Changes:
-        """The log after version `since`; `limit` is cut to MAX_CHANGES.
+        """The log after version `since`; `limit` is cut to MAX_CHANGES, and to what weighs MAX_ANSWER_BYTES.
 
         Raises:
             Refusal: INVALID invalid_field.
@@ -108,7 +114,8 @@ class StateDocuments:
         if not 0 <= since < 1 << 53:
             raise Refusal(Kind.INVALID, "invalid_field", "a version is not negative", "since")
         slot = await store.get(self._business, user, key)
-        changes = await store.changes(self._business, user, key, since, max(1, min(limit, MAX_CHANGES)))
+        limit = max(1, min(limit, MAX_CHANGES))
+        changes = await store.changes(self._business, user, key, since, limit, MAX_ANSWER_BYTES)
         version = max([slot.version, *(change.version for change in changes[-1:])])  # the log was read second
         is_complete = _follows(changes, since) if changes else since == version
         return Changes(
@@ -127,14 +134,17 @@ class StateDocuments:
         Raises:
             Refusal: CONFLICT version_conflict, `extra["current"]` is the Document; REUSED mutation_reused; NOT_FOUND
                 not_found (a removal); TOO_LARGE too_large, quota_exceeded; INVALID invalid_field, invalid_json,
-                invalid_patch, patch_failed.
+                invalid_patch, patch_failed; LIMITED too_many_requests.
             StorageUnavailable: repeat with the same id.
         """
+        self._rate.take(user)
         return await self._writer.submit(user, checked(mutation, self._config))
 
 
 def _follows(changes: Sequence[Change], since: int) -> bool:
-    """Whether none is missing. Changes are forgotten by age, and the clocks of nodes differ: any may go first."""
+    """Whether none is missing. They are forgotten by age, and the clocks of nodes differ: any may go first. Those whose
+    patch was dropped are missing too.
+    """
     return all(change.version == version for version, change in enumerate(changes, since + 1))
 
 

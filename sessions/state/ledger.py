@@ -31,19 +31,26 @@ class Holding:
 
     Attributes:
         floor_version: no document that is made anew may begin at or below it.
+        log_bytes: what the patches in the change log weigh; may be over the quota until `change_log.strip`.
     """
 
     documents: int = 0
     num_bytes: int = 0
     floor_version: int = 0
+    log_bytes: int = 0
 
 
 @dataclass(slots=True)
 class Slot:
-    """A document's place: `value` is None before it is made and after it is removed, and the version goes on."""
+    """A document's place: `value` is None before it is made and after it is removed, and the version goes on.
+
+    Attributes:
+        stripped_version: up to this one its changes have no patch to drop.
+    """
 
     version: int
     value: bytes | None
+    stripped_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,12 @@ class Accepted:
 
 @dataclass(slots=True)
 class Ledger:
-    """The part of the state that a group of mutations touches. Keys are (user, key) and (user, mutation id)."""
+    """The part of the state that a group of mutations touches. Keys are (user, key) and (user, mutation id).
+
+    Attributes:
+        trims: logs that are due for a look at their end, and up to which version they may be forgotten.
+        num_stripped: patches dropped because the log is full.
+    """
 
     config: StateConfig
     epoch: str
@@ -76,7 +88,8 @@ class Ledger:
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
     accepted: list[Accepted] = field(default_factory=list)
     events: list[tuple[str, bytes]] = field(default_factory=list)
-    trims: list[tuple[str, str, int]] = field(default_factory=list)
+    trims: dict[tuple[str, str], int] = field(default_factory=dict)
+    num_stripped: int = 0
 
     def apply(self, user: str, mutation: Mutation) -> Mutated:
         """Apply one mutation, which has been `checked`; a repeat is answered and changes nothing.
@@ -93,7 +106,7 @@ class Ledger:
         self._require_base(mutation, slot)
         value = applied(mutation, slot.value, self.config)
         self._charge(holding, slot.value, value)
-        self.slots[user, mutation.key] = Slot(slot.version + 1, value)
+        self.slots[user, mutation.key] = Slot(slot.version + 1, value, slot.stripped_version)
         return self._accept(Accepted(user, mutation, slot.version + 1, digest))
 
     def _repeated(self, mutation: Mutation, known: Known, digest: str) -> Mutated:
@@ -126,10 +139,11 @@ class Ledger:
     def _accept(self, accepted: Accepted) -> Mutated:
         user, mutation, version = accepted.user, accepted.mutation, accepted.version
         self.accepted.append(accepted)
+        self.holdings[user].log_bytes += len(mutation.patch)
         self.known[user, mutation.id] = Known(mutation.key, version, accepted.digest)
         self.events.append((state_channel(user, mutation.key), self._event(mutation, version)))
         if version % TRIM_EVERY == 0:
-            self.trims.append((user, mutation.key, version - self.config.changes_kept))
+            self.trims[user, mutation.key] = version - self.config.changes_kept
         return self._mutated(mutation, version)
 
     def _event(self, mutation: Mutation, version: int) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from sessions.state import change_log
 from storage.database import Query, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -31,11 +32,6 @@ _OF_AGE = Query(
        WHERE c.at_ms >= $1 AND (c.at_ms, c.user_id, c.key, c.version) > ($1, $2, $3, $4) AND c.at_ms < $5
        ORDER BY c.at_ms, c.user_id, c.key, c.version LIMIT $6""",
 )
-# With all before it: one that was among the last when it came of age is far back by now.
-_DELETE = Query(
-    "state_delete_changes", "DELETE FROM state_changes WHERE user_id = $1 AND key = $2 AND version <= $3 AND at_ms < $4"
-)
-
 _REMOVED = Query(
     "state_removed_documents",
     """SELECT user_id, key, version FROM state_documents
@@ -94,9 +90,11 @@ class Retention:
         """One slice; True when there may be another."""
         cut_ms = self._memory_ms()
         rows = await self._business.fetch(_OF_AGE, *self._seen, cut_ms, SLICE)
-        surplus = [(*row[1:4], cut_ms) for row in rows if self._is_surplus(row)]
+        surplus = [row[1:4] for row in rows if self._is_surplus(row)]
         if surplus:
-            await self._business.run(lambda tx: tx.execute_many(_DELETE, surplus))
+            # With all before it: one that was among the last when it came of age is far back by now.
+            cuts = {(user, key): version for user, key, version in sorted(surplus)}
+            await self._business.run(lambda tx: change_log.forget(tx, cuts, cut_ms))
             self.num_changes += len(surplus)
         if rows:
             self._seen = rows[-1][:4]
@@ -127,7 +125,7 @@ async def _purge(tx: Transaction, rows: list[Row], memory_ms: int) -> int:
     for user, key, version in sorted(rows):  # users are locked in the order of their ids, as everywhere
         await tx.fetch_one(_LOCK_USER, user)
         if await tx.execute(_PURGE, user, key, version):
-            await tx.execute(_DELETE, user, key, version, memory_ms)
+            await change_log.forget(tx, {(user, key): version}, memory_ms)
             await tx.execute(_RAISE_FLOOR, user, version)
             num_purged += 1
     return num_purged

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET, Raw
 
+from sessions.state.change_log import strip, trim
 from sessions.state.document import Change, DocumentInfo
 from sessions.state.ledger import Holding, Known, Ledger, Slot
 from storage.database import Query
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 _LOCK_USERS = Query(
     "state_lock_users",
-    """SELECT user_id, documents, bytes, floor_version FROM state_users
+    """SELECT user_id, documents, bytes, floor_version, log_bytes FROM state_users
        WHERE user_id IN (SELECT value FROM json_each($1)) ORDER BY user_id""",
-    """SELECT user_id, documents, bytes, floor_version FROM state_users
+    """SELECT user_id, documents, bytes, floor_version, log_bytes FROM state_users
        WHERE user_id IN (SELECT json_array_elements_text($1::json)) ORDER BY user_id FOR UPDATE""",
 )
 _ADD_USER = Query(
@@ -35,16 +36,16 @@ _ADD_USER = Query(
 )
 _UPDATE_USER = Query(
     "state_update_user",
-    "UPDATE state_users SET documents = $2, bytes = $3 WHERE user_id = $1",
+    "UPDATE state_users SET documents = $2, bytes = $3, log_bytes = $4 WHERE user_id = $1",
 )
 
 # $1 is an array of pairs.
 _DOCUMENTS = Query(
     "state_documents_of_group",
-    """SELECT d.user_id, d.key, d.version, d.value FROM json_each($1) w
+    """SELECT d.user_id, d.key, d.version, d.value, d.stripped_version FROM json_each($1) w
        JOIN state_documents d
          ON d.user_id = json_extract(w.value, '$[0]') AND d.key = json_extract(w.value, '$[1]')""",
-    """SELECT d.user_id, d.key, d.version, d.value FROM json_array_elements($1::json) w
+    """SELECT d.user_id, d.key, d.version, d.value, d.stripped_version FROM json_array_elements($1::json) w
        CROSS JOIN LATERAL (
            SELECT * FROM state_documents WHERE user_id = w->>0 AND key = w->>1 LIMIT 1
        ) d""",
@@ -61,18 +62,16 @@ _KNOWN = Query(
 )
 _PUT_DOCUMENT = Query(
     "state_put_document",
-    """INSERT INTO state_documents (user_id, key, version, value, updated_ms) VALUES ($1, $2, $3, $4, $5)
+    """INSERT INTO state_documents (user_id, key, version, value, updated_ms, stripped_version)
+       VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (user_id, key) DO UPDATE
-       SET version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms""",
+       SET version = excluded.version, value = excluded.value, updated_ms = excluded.updated_ms,
+           stripped_version = excluded.stripped_version""",
 )
 _ADD_CHANGE = Query(
     "state_add_change",
-    """INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, patch, at_ms)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
-)
-_TRIM = Query(
-    "state_trim_changes",
-    "DELETE FROM state_changes WHERE user_id = $1 AND key = $2 AND version <= $3 AND at_ms < $4",
+    """INSERT INTO state_changes (user_id, key, version, mutation, digest, device, kind, at_ms, bytes, patch)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
 )
 
 _GET = Query("state_get", "SELECT version, value FROM state_documents WHERE user_id = $1 AND key = $2")
@@ -84,10 +83,18 @@ _LIST = Query(
     """SELECT key, version, octet_length(value), updated_ms FROM state_documents
        WHERE user_id = $1 AND value IS NOT NULL ORDER BY key""",
 )
+# As many as do not weigh more than $5 without the last one; only those are read with their patches.
 _CHANGES = Query(
     "state_changes",
-    """SELECT version, kind, patch, mutation, device, at_ms FROM state_changes
-       WHERE user_id = $1 AND key = $2 AND version > $3 ORDER BY version LIMIT $4""",
+    """WITH sized AS (
+           SELECT version, sum(bytes) OVER (ORDER BY version) - bytes AS before FROM (
+               SELECT version, bytes FROM state_changes
+               WHERE user_id = $1 AND key = $2 AND version > $3 ORDER BY version LIMIT $4
+           ) ahead
+       )
+       SELECT c.version, c.kind, c.patch, c.mutation, c.device, c.at_ms FROM sized
+       JOIN state_changes c ON c.user_id = $1 AND c.key = $2 AND c.version = sized.version
+       WHERE sized.before < CAST($5 AS bigint) ORDER BY c.version""",
 )
 
 _ADD_EPOCH = Query(
@@ -114,8 +121,8 @@ async def load(tx: Transaction, wanted: Sequence[tuple[str, Mutation]], ledger: 
         await tx.execute_many(_ADD_USER, [(user,) for user in users])
         ledger.holdings = await _locked_holdings(tx, users)
     keys = _json({(user, mutation.key) for user, mutation in wanted})
-    for user, key, version, value in await tx.fetch(_DOCUMENTS, keys):
-        ledger.slots[user, key] = Slot(version, None if value is None else value.encode())
+    for user, key, version, value, stripped_version in await tx.fetch(_DOCUMENTS, keys):
+        ledger.slots[user, key] = Slot(version, None if value is None else value.encode(), stripped_version)
     ids = _json({(user, mutation.id) for user, mutation in wanted})
     for user, mutation, key, version, digest in await tx.fetch(_KNOWN, ids):
         ledger.known[user, mutation] = Known(key, version, digest)
@@ -123,14 +130,14 @@ async def load(tx: Transaction, wanted: Sequence[tuple[str, Mutation]], ledger: 
 
 async def save(tx: Transaction, ledger: Ledger, now_ms: int) -> None:
     """Write what the ledger has accepted."""
-    await tx.execute_many(_PUT_DOCUMENT, list(_document_rows(ledger, now_ms)))
     await tx.execute_many(_ADD_CHANGE, list(_change_rows(ledger, now_ms)))
+    if ledger.trims:
+        await trim(tx, ledger, now_ms - int(ledger.config.mutation_memory_s * 1000))
+    await strip(tx, ledger)
+    await tx.execute_many(_PUT_DOCUMENT, list(_document_rows(ledger, now_ms)))
     users = sorted({accepted.user for accepted in ledger.accepted})
     holdings = [(user, ledger.holdings[user]) for user in users]
-    await tx.execute_many(_UPDATE_USER, [(user, holding.documents, holding.num_bytes) for user, holding in holdings])
-    if ledger.trims:
-        oldest_ms = now_ms - int(ledger.config.mutation_memory_s * 1000)
-        await tx.execute_many(_TRIM, [(*trim, oldest_ms) for trim in ledger.trims])
+    await tx.execute_many(_UPDATE_USER, [(user, has.documents, has.num_bytes, has.log_bytes) for user, has in holdings])
 
 
 async def get(database: Database, user: str, key: str) -> Slot:
@@ -148,9 +155,14 @@ async def infos(database: Database, user: str) -> list[DocumentInfo]:
     return [DocumentInfo(key=row[0], version=row[1], size_bytes=row[2], updated_ms=row[3]) for row in rows]
 
 
-async def changes(database: Database, user: str, key: str, since: int, limit: int) -> list[Change]:
-    """Those after `since` that the log still has, oldest first."""
-    return [_change(row) for row in await database.fetch(_CHANGES, user, key, since, limit)]
+async def changes(database: Database, user: str, key: str, since: int, limit: int, max_bytes: int) -> list[Change]:
+    """Those after `since` that the log still has, oldest first, without those whose patch was dropped.
+
+    Args:
+        max_bytes: of patches; one is given whatever it weighs, and so is the one that goes beyond.
+    """
+    rows = await database.fetch(_CHANGES, user, key, since, limit, max_bytes)
+    return [_change(row) for row in rows if row[2] or row[1] == "remove"]
 
 
 async def _locked_holdings(tx: Transaction, users: list[str]) -> dict[str, Holding]:
@@ -158,11 +170,18 @@ async def _locked_holdings(tx: Transaction, users: list[str]) -> dict[str, Holdi
     return {row[0]: Holding(*row[1:]) for row in rows}
 
 
-def _document_rows(ledger: Ledger, now_ms: int) -> Iterable[tuple[str, str, int, str | None, int]]:
+def _document_rows(ledger: Ledger, now_ms: int) -> Iterable[tuple[str | int | None, ...]]:
     """One per document, however often it was mutated."""
     for user, key in dict.fromkeys((accepted.user, accepted.mutation.key) for accepted in ledger.accepted):
         slot = ledger.slots[user, key]
-        yield user, key, slot.version, None if slot.value is None else slot.value.decode(), now_ms
+        yield (
+            user,
+            key,
+            slot.version,
+            None if slot.value is None else slot.value.decode(),
+            now_ms,
+            slot.stripped_version,
+        )
 
 
 def _change_rows(ledger: Ledger, now_ms: int) -> Iterable[tuple[str | int, ...]]:
@@ -176,8 +195,9 @@ def _change_rows(ledger: Ledger, now_ms: int) -> Iterable[tuple[str | int, ...]]
             accepted.digest,
             mutation.device,
             mutation.kind,
-            mutation.patch.decode(),
             now_ms,
+            len(mutation.patch),
+            mutation.patch.decode(),
         )
 
 

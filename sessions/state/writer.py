@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sessions.refusal import Refusal
 from sessions.state import store
+from sessions.state.document_sizes import DocumentSizes
 from sessions.state.ledger import Ledger
 from storage.database import StorageUnavailable
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MAX_GROUP_BYTES = 1 << 20
+"""Patches and documents of one group, without its last mutation. On PostgreSQL the loop works on them at a stretch."""
+
+MAX_WAITING_BYTES = 32 << 20
+"""Patches that wait."""
+
 ANSWER_DEADLINE_S = 1.9
 """From asking to the answer, with waiting for the group before: whoever waits longer is told to come back."""
 
@@ -43,10 +50,11 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Written:
-    """What one unit of work has done: an answer or a refusal per mutation, and what is to be published."""
+    """What one unit of work has done: an answer or a refusal per mutation, what is to be published, and on what."""
 
     outcomes: list[Mutated | Exception]
     entries: list[OutboxEntry]
+    ledger: Ledger
 
 
 class Writer:
@@ -54,7 +62,8 @@ class Writer:
 
     Attributes:
         num_groups, num_mutations: units of work committed, and mutations that were answered by them.
-        num_refused_full: mutations sent away because too many waited.
+        num_refused_full: mutations sent away because too many waited, or too much.
+        num_patches_dropped: patches not kept because their user's log is full.
     """
 
     def __init__(
@@ -66,8 +75,10 @@ class Writer:
         self._config = config
         self._checkpoint = checkpoint
         self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._sizes = DocumentSizes()
         self._wake = asyncio.Event()
-        self.num_groups = self.num_mutations = self.num_refused_full = 0
+        self.num_groups = self.num_mutations = self.num_refused_full = self.num_patches_dropped = 0
 
     @property
     def num_waiting(self) -> int:
@@ -82,13 +93,14 @@ class Writer:
             Refusal: as Ledger.apply.
             StorageUnavailable: unknown, too; or too many wait.
         """
-        if len(self._waiting) >= self._config.max_waiting:
+        if len(self._waiting) >= self._config.max_waiting or self._waiting_bytes >= MAX_WAITING_BYTES:
             self.num_refused_full += 1
             raise StorageUnavailable("too many mutations are waiting")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Mutated] = loop.create_future()
         waiting = _Waiting(user, mutation, answer)
         self._waiting.append(waiting)
+        self._waiting_bytes += len(mutation.patch)
         self._wake.set()
         # A timer of its own costs a quarter of asyncio.timeout: some 3 µs of 60 per mutation.
         deadline = loop.call_later(
@@ -108,12 +120,26 @@ class Writer:
                     await self._wake.wait()
                 await self._write(self._next_group(), epoch)
         finally:
-            self._fail(self._next_group(len(self._waiting)), StorageUnavailable("the node stops"))
+            self._fail(self._everybody(), StorageUnavailable("the node stops"))
 
-    def _next_group(self, size: int = 0) -> list[_Waiting]:
-        """Those still wanted among the first ones."""
-        first = [self._waiting.popleft() for _ in range(min(size or self._config.max_group, len(self._waiting)))]
-        return [waiting for waiting in first if not waiting.answer.done()]
+    def _next_group(self) -> list[_Waiting]:
+        """The first ones that are still wanted, as many as are light enough together."""
+        group: list[_Waiting] = []
+        room = MAX_GROUP_BYTES
+        while self._waiting and room > 0 and len(group) < self._config.max_group:
+            waiting = self._waiting.popleft()
+            mutation = waiting.mutation
+            self._waiting_bytes -= len(mutation.patch)
+            if not waiting.answer.done():
+                group.append(waiting)
+                room -= len(mutation.patch) + self._sizes.of(waiting.user, mutation.key)
+        return group
+
+    def _everybody(self) -> list[_Waiting]:
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return waiting
 
     async def _write(self, group: list[_Waiting], epoch: str) -> None:
         """Whatever happens, everybody in the group gets an answer."""
@@ -123,7 +149,7 @@ class Writer:
             written = await self._business.run(lambda tx: self._work(tx, group, epoch))
         except StorageUnavailable as exc:
             # Whoever waits behind would wait as long for the same answer, and be late for its own deadline.
-            self._fail(group + self._next_group(len(self._waiting)), exc)
+            self._fail(group + self._everybody(), exc)
         except Exception as exc:
             logger.exception("state_group_failed", extra={"mutations": len(group)})
             await self._write_singly(group, exc, epoch)
@@ -147,9 +173,9 @@ class Writer:
         await store.load(tx, [(waiting.user, waiting.mutation) for waiting in group], ledger)
         outcomes = [_outcome(ledger, waiting) for waiting in group]
         if not ledger.accepted:
-            return _Written(outcomes, [])
+            return _Written(outcomes, [], ledger)
         await store.save(tx, ledger, int(self._clock.now_s() * 1000))
-        return _Written(outcomes, await self._outbox.add_many(tx, ledger.events))
+        return _Written(outcomes, await self._outbox.add_many(tx, ledger.events), ledger)
 
     def _commit(self, group: Sequence[_Waiting], written: _Written) -> None:
         try:
@@ -160,6 +186,8 @@ class Writer:
         self._outbox.publish_soon(written.entries)
         self.num_groups += 1
         self.num_mutations += len(group)
+        self.num_patches_dropped += written.ledger.num_stripped
+        self._sizes.note(written.ledger.slots)
         for waiting, outcome in zip(group, written.outcomes, strict=True):
             _answer(waiting, outcome)
 

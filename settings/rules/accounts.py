@@ -22,7 +22,13 @@ MIN_PASSWORD_MEMORY_KIB: Final = 19_456
 """OWASP's least for Argon2id with two passes."""
 
 _MUST_PASS: Final = {
-    "accounts": ("access_token_ttl", "key_reload_interval", "refresh_idle_ttl", "refresh_absolute_ttl"),
+    "accounts": (
+        "access_token_ttl",
+        "key_reload_interval",
+        "refresh_idle_ttl",
+        "refresh_absolute_ttl",
+        "failed_attempt_retention",
+    ),
     "accounts.throttle": ("sweep_interval",),
     "accounts.throttle.login_account": ("interval",),
     "accounts.throttle.login_device": ("interval",),
@@ -130,10 +136,10 @@ def proxies_are_networks(settings: Settings) -> Iterator[Finding]:
 
 
 def rate_bursts_let_one_through(settings: Settings) -> Iterator[Finding]:
-    for name in ("address", "user"):
-        if getattr(settings.rest, f"{name}_rate_limit") and not getattr(settings.rest, f"{name}_rate_burst"):
-            message = f"must be 1 or more where rest.{name}_rate_limit is set"
-            yield Finding(f"rest.{name}_rate_burst", message, (f"rest.{name}_rate_limit",))
+    for section, name in (("rest", "address_rate"), ("rest", "user_rate"), ("state", "mutation_rate")):
+        node, limit = getattr(settings, section), f"{section}.{name}_limit"
+        if getattr(node, f"{name}_limit") and not getattr(node, f"{name}_burst"):
+            yield Finding(f"{section}.{name}_burst", f"must be 1 or more where {limit} is set", (limit,))
 
 
 def _network_complaint(text: str) -> str:

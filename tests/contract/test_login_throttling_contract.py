@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from services.accounts.identity import ExternalIdentity
 from sessions.login_session import DeviceInfo
 from sessions.refusal import Kind, Refusal
-from tests.contract.accounts_world import EMAIL, HOME, LAPTOP, PASSWORD, PHONE, STRANGER, World, open_world, refusal_of
+from storage.database import StorageUnavailable
+from tests.contract.accounts_world import (
+    CHEAP,
+    CONFIG,
+    EMAIL,
+    HOME,
+    ISSUER,
+    LAPTOP,
+    NEW_PASSWORD,
+    PASSWORD,
+    PHONE,
+    STRANGER,
+    World,
+    open_world,
+    refusal_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from services.accounts.user import User
+    from sessions.login_session import Tokens
     from storage.database import Storage
 
 
@@ -161,6 +182,116 @@ async def test_what_was_refused_is_counted(world: World) -> None:
         "password_hashes_unfinished": 0,
         "password_hashes_refused": 0,
         "attempts_throttled": 2,
-        "throttle_sweeps_failed": 0,
+        "account_sweeps_failed": 0,
         "logins_failed": 10,
     }
+
+
+# --- refusals that say nothing about the password ------------------------------------------------------------------
+
+
+FULL = replace(CONFIG, password_hash=replace(CHEAP, workers=1, max_waiting=0))
+
+
+@asynccontextmanager
+async def occupied(world: World) -> AsyncIterator[None]:
+    """Strangers' log-ins keep every hash place taken."""
+    places = world.passwords._places
+    while places.take():
+        pass
+    yield
+    while places.num_taken:
+        places.give_back()
+
+
+async def arrivals(world: World) -> set[int]:
+    """How much of every bucket is taken, ms."""
+    now_ms = int(world.clock.now_s() * 1000)
+    return {max(row[1] - now_ms, 0) for row in await world.rows("throttles")}
+
+
+async def test_who_finds_the_machine_busy_has_not_guessed(storage: Storage) -> None:
+    """Or whoever keeps it busy locks the owner out, known device or not."""
+    async with open_world(storage, FULL) as world:
+        await world.add()
+        await world.login(device=PHONE)
+        async with occupied(world):
+            for knocking in (PHONE, LAPTOP):
+                outcomes = Counter([await outcome(world, EMAIL, knocking, HOME, PASSWORD) for _ in range(60)])
+                assert outcomes == {"too_many_requests": 60}
+        assert await arrivals(world) == {0}
+        assert await outcome(world, EMAIL, PHONE, HOME, PASSWORD) == "in"
+        assert await outcome(world, EMAIL, LAPTOP, HOME, PASSWORD) == "in"
+
+
+async def test_who_finds_the_machine_busy_has_not_registered(storage: Storage) -> None:
+    async with open_world(storage, FULL) as world:
+        async with occupied(world):
+            for _ in range(30):
+                refused = await refusal_of(world.accounts.register(EMAIL, PASSWORD, "", address=HOME))
+                assert refused.code == "too_many_requests"
+        await world.accounts.register(EMAIL, PASSWORD, "", address=HOME)
+
+
+async def test_who_finds_the_machine_busy_can_still_change_the_password(storage: Storage) -> None:
+    async with open_world(storage, FULL) as world:
+        user = await world.add()
+        principal = world.principal(user)
+        async with occupied(world):
+            for _ in range(20):
+                change = world.accounts.change_password(principal, PASSWORD, NEW_PASSWORD, address=HOME)
+                assert (await refusal_of(change)).code == "too_many_requests"
+        await world.accounts.change_password(principal, PASSWORD, NEW_PASSWORD, address=HOME)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_too_many_sessions_are_no_guess(world: World, known: bool) -> None:
+    await world.add()
+    if known:
+        await world.login()
+    world.sessions.refuse_open = Refusal(Kind.CONFLICT, "session_limit")
+    outcomes = Counter([await outcome(world, EMAIL, PHONE, HOME, PASSWORD) for _ in range(60)])
+    assert outcomes == {"session_limit": 60}
+    world.sessions.refuse_open = None
+    assert await outcome(world, EMAIL, PHONE, HOME, PASSWORD) == "in"
+
+
+async def test_too_many_sessions_are_no_guess_with_an_identity_provider_either(world: World) -> None:
+    world.verifier.identities["token"] = ExternalIdentity(issuer=ISSUER, subject="ann", creates_users=True)
+    world.sessions.refuse_open = Refusal(Kind.CONFLICT, "session_limit")
+    for _ in range(60):
+        log_in = world.accounts.login_external(ISSUER, "token", PHONE, address=HOME)
+        assert (await refusal_of(log_in)).code == "session_limit"
+    world.sessions.refuse_open = None
+    await world.accounts.login_external(ISSUER, "token", PHONE, address=HOME)
+
+
+async def test_a_database_without_answer_is_no_guess(world: World) -> None:
+    """Its answer is 503 for the right password and for wrong ones, so this buys nobody a guess."""
+    await world.add()
+
+    async def away() -> None:
+        raise StorageUnavailable("away")
+
+    for _ in range(60):
+        world.sessions.before_open = away
+        with pytest.raises(StorageUnavailable):
+            await world.login()
+    assert await outcome(world, EMAIL, PHONE, HOME, PASSWORD) == "in"
+
+
+async def test_a_log_in_that_is_cancelled_counts(storage: Storage) -> None:
+    """Or whoever hangs up before the answer would have the machine compute as much as it likes."""
+    async with open_world(storage) as world:
+        await world.add()
+        for _ in range(10):
+            work = asyncio.ensure_future(world.login())
+            world.sessions.before_open = partial(_cancel, work)
+            with pytest.raises(asyncio.CancelledError):
+                await work
+        assert await outcome(world, EMAIL, PHONE, HOME, PASSWORD) == "too_many_attempts"
+
+
+async def _cancel(work: asyncio.Future[tuple[User, Tokens]]) -> None:
+    work.cancel()
+    await asyncio.sleep(0)

@@ -86,7 +86,7 @@ async def test_what_was_never_issued_is_refused_without_asking_the_database(worl
 async def test_tabs_that_refresh_at_once_get_one_successor(world: SessionWorld) -> None:
     nodes = [await world.node() for _ in range(2)]
     tokens = await nodes[0].log_in(world.user)
-    answers = await asyncio.gather(*(nodes[n % 2].refresh(tokens.refresh_token) for n in range(20)))
+    answers = await asyncio.gather(*(nodes[n % 2].refresh(tokens.refresh_token, device_id=PHONE.id) for n in range(20)))
     (successor,) = {answer.refresh_token for answer in answers}
     for answer in answers:
         await nodes[0].sessions.authenticate(answer.access_token)
@@ -100,7 +100,8 @@ async def test_an_answer_that_was_lost_is_given_again(world: SessionWorld) -> No
     lost = await node.refresh(tokens.refresh_token)
     world.clock.advance(GRACE_S)
     restarted = await world.node()
-    assert (await restarted.refresh(tokens.refresh_token)).refresh_token == lost.refresh_token
+    repeated = await restarted.refresh(tokens.refresh_token, device_id=PHONE.id)
+    assert repeated.refresh_token == lost.refresh_token
 
 
 async def test_in_the_grace_an_old_token_gives_the_one_that_its_successors_have_come_to(world: SessionWorld) -> None:
@@ -110,9 +111,9 @@ async def test_in_the_grace_an_old_token_gives_the_one_that_its_successors_have_
     for _ in range(4):
         world.clock.advance(1)
         newest = await node.refresh(newest.refresh_token)
-    assert (await node.refresh(oldest.refresh_token)).refresh_token == newest.refresh_token
+    assert (await node.refresh(oldest.refresh_token, device_id=PHONE.id)).refresh_token == newest.refresh_token
     world.clock.advance(GRACE_S - 4)
-    late_tab = await node.refresh(oldest.refresh_token)
+    late_tab = await node.refresh(oldest.refresh_token, device_id=PHONE.id)
     world.clock.advance(3600)
     assert await is_live(node, await node.refresh(late_tab.refresh_token))
 
@@ -122,7 +123,8 @@ async def test_a_clock_that_is_behind_makes_no_thief(world: SessionWorld) -> Non
     tokens = await node.log_in(world.user)
     successor = await node.refresh(tokens.refresh_token)
     world.clock.advance(-30)
-    assert (await node.refresh(tokens.refresh_token)).refresh_token == successor.refresh_token
+    repeated = await node.refresh(tokens.refresh_token, device_id=PHONE.id)
+    assert repeated.refresh_token == successor.refresh_token
     assert await is_live(node, await node.refresh(successor.refresh_token))
 
 
@@ -132,8 +134,22 @@ async def test_a_clock_that_is_set_back_does_not_make_the_grace_longer(world: Se
     tokens = await node.log_in(world.user)
     successor = await node.refresh(tokens.refresh_token)
     world.clock.advance(600 - 3600)
-    assert await refused(node.refresh(tokens.refresh_token))
+    assert await refused(node.refresh(tokens.refresh_token, device_id=PHONE.id))
     assert await is_live(node, await node.refresh(successor.refresh_token))
+
+
+async def test_in_the_grace_whoever_names_no_device_gets_nothing_and_rings_no_alarm(world: SessionWorld) -> None:
+    """The grace is the device's own: it may not hand the live token to whoever has copied a used one."""
+    node = await world.node()
+    tokens = await node.log_in(world.user, PHONE)
+    successor = await node.refresh(tokens.refresh_token)
+    assert await refused(node.refresh(tokens.refresh_token))
+    assert await world.actions(node, "session.revoked") == []
+    repeated = await node.refresh(tokens.refresh_token, device_id=PHONE.id)
+    assert repeated.refresh_token == successor.refresh_token
+    world.clock.advance(GRACE_S + 0.001)
+    assert await refused(node.refresh(tokens.refresh_token))
+    assert not await is_live(node, successor), "after the grace it is a replay, whoever shows it"
 
 
 # --- theft ----------------------------------------------------------------------------------------------------------
@@ -202,7 +218,8 @@ async def test_a_cancelled_refresh_can_be_repeated(world: SessionWorld) -> None:
         await asyncio.sleep(0)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        repeated = await node.refresh(tokens.refresh_token)
-        assert (await node.refresh(tokens.refresh_token)).refresh_token == repeated.refresh_token
+        repeated = await node.refresh(tokens.refresh_token, device_id=PHONE.id)
+        again = await node.refresh(tokens.refresh_token, device_id=PHONE.id)
+        assert again.refresh_token == repeated.refresh_token
         tokens = repeated
         world.clock.advance(GRACE_S + 1)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from sessions.config import StateConfig
@@ -18,6 +19,7 @@ from storage.database import Query, StorageUnavailable
 from storage.opening import open_storage
 from tests.support.clock import FakeClock
 from tests.support.patience import eventually
+from tests.support.replica import Replica
 from tests.support.state_node import StateNode
 from tests.support.unreliable_database import UnreliableDatabase
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from storage.database import Storage
 
 USER = "ann"
-CONFIG = StateConfig(changes_kept=20, mutation_memory_s=3_600, tombstone_ttl_s=7_200)
+CONFIG = StateConfig(changes_kept=20, mutation_memory_s=3_600, tombstone_ttl_s=7_200, mutation_rate_per_s=0)
 
 COUNT_CHANGES = Query("test_count_changes", "SELECT count(*) FROM state_changes")
 COUNT_DOCUMENTS = Query("test_count_documents", "SELECT count(*) FROM state_documents")
@@ -107,7 +109,7 @@ async def test_a_document_through_its_life(node: StateNode) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['"\\u0000"', '{"ключ":"значение 😀"}', "[18446744073709551617,1.0,1e400]", '""', "null"]
+    "text", ['"\\u0000"', '{"ключ":"значение 😀"}', "[18446744073709551617,1.0,1e300]", '""', "null"]
 )
 async def test_values_come_back_as_they_were_sent(node: StateNode, text: str) -> None:
     await node.documents.mutate(USER, Mutation("doc", "m1", "did", "replace", text.encode()))
@@ -400,7 +402,9 @@ async def test_a_busy_document_trims_its_own_log(node: StateNode, storage: Stora
 
 async def test_a_group_larger_than_a_slice_is_forgotten_whole(storage: Storage, clock: FakeClock) -> None:
     """All of it has the same time."""
-    config = StateConfig(changes_kept=0, mutation_memory_s=60, max_group=2_000, max_documents=2_000)
+    config = StateConfig(
+        changes_kept=0, mutation_memory_s=60, max_group=2_000, max_documents=2_000, mutation_rate_per_s=0
+    )
     async with StateNode(storage, clock, config=config) as node:
         await asyncio.gather(*(mutate(node, f"m{number}", {}, key=f"k{number}") for number in range(1_201)))
         clock.advance(61)
@@ -441,6 +445,230 @@ async def test_a_removed_document_made_anew_is_not_purged(node: StateNode, clock
 async def test_the_epoch_is_that_of_the_database(storage: Storage, clock: FakeClock) -> None:
     async with StateNode(storage, clock) as one, StateNode(storage, clock) as other:
         assert one.documents.epoch == other.documents.epoch != ""
+
+
+# --- how much the log may weigh ---------------------------------------------------------------------------------------
+
+
+SMALL_LOG = replace(CONFIG, log_quota_bytes=1_000)
+
+BOOKS = Query(
+    "test_books",
+    """SELECT u.log_bytes, CAST(coalesce(sum(c.bytes), 0) AS bigint),
+              CAST(coalesce(sum(length(CAST(c.patch AS blob))), 0) AS bigint)
+       FROM state_users u LEFT JOIN state_changes c ON c.user_id = u.user_id
+       WHERE u.user_id = $1 GROUP BY u.user_id, u.log_bytes""",
+    """SELECT u.log_bytes, CAST(coalesce(sum(c.bytes), 0) AS bigint),
+              CAST(coalesce(sum(octet_length(c.patch)), 0) AS bigint)
+       FROM state_users u LEFT JOIN state_changes c ON c.user_id = u.user_id
+       WHERE u.user_id = $1 GROUP BY u.user_id, u.log_bytes""",
+)
+
+
+async def log_bytes_of(storage: Storage, user: str = USER) -> int:
+    """What the books say; they say what is there."""
+    row = await storage.business.fetch_one(BOOKS, user)
+    assert row is not None
+    told, counted, there = row
+    assert told == counted == there
+    return int(told)
+
+
+def of_bytes(size: int, filler: str = "x") -> str:
+    """A value that is so long as JSON."""
+    return filler * (size - 2)
+
+
+async def test_an_answer_holds_about_a_mebibyte_of_changes(node: StateNode) -> None:
+    for number in range(40):
+        await mutate(node, f"m{number}", of_bytes(60_000), "replace")
+
+    parts = [await node.documents.changes(USER, "cart", 0, 1_000)]
+    while versions_of(parts[-1])[-1] < 40:
+        parts.append(await node.documents.changes(USER, "cart", versions_of(parts[-1])[-1], 1_000))
+
+    assert {(part.version, part.is_complete) for part in parts} == {(40, True)}
+    assert [version for part in parts for version in versions_of(part)] == list(range(1, 41))
+    assert [len(part.changes) for part in parts] == [18, 18, 4], "1 MiB, and the change that goes beyond it"
+
+
+async def test_one_change_always_fits_an_answer(node: StateNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sessions.state.documents.MAX_ANSWER_BYTES", 1)
+    for number in range(3):
+        await mutate(node, f"m{number}", of_bytes(100), "replace")
+
+    assert versions_of(await node.documents.changes(USER, "cart", 0)) == [1]
+    assert versions_of(await node.documents.changes(USER, "cart", 2)) == [3]
+
+
+async def test_a_replica_catches_up_in_parts(
+    node: StateNode, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.state.documents.MAX_ANSWER_BYTES", 300)
+    replica = Replica("cart", clock, lambda: "unused", epoch=node.documents.epoch)
+    for number in range(20):
+        await mutate(node, f"m{number}", {f"k{number}": of_bytes(90)})
+    replica.connect()
+
+    asked: list[int] = []
+    while not replica.is_idle:
+        (request,) = replica.requests()
+        assert request.method == "state.changes"
+        answer = await node.documents.changes(USER, "cart", request.data["since"])
+        replica.on_answer(request, json.loads(msgspec.json.encode(answer)))
+        asked.append(request.data["since"])
+
+    assert (replica.version, replica.value) == (20, value_of(await node.documents.get(USER, "cart")))
+    assert asked[:5] == [0, 4, 8, 12, 16], "each answer has four of them"
+
+
+async def test_the_oldest_patches_make_room(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=SMALL_LOG) as node:
+        for number in range(50):
+            await mutate(node, f"m{number}", of_bytes(100), "replace")
+
+        assert await log_bytes_of(storage) == 1_000
+        assert versions_of(await node.documents.changes(USER, "cart", 40)) == list(range(41, 51))
+        beyond = await node.documents.changes(USER, "cart", 39)
+        assert (beyond.version, beyond.is_complete, beyond.changes) == (50, False, [])
+        assert (await mutate(node, "m0", of_bytes(100), "replace")).version == 1, "its id is known all the same"
+        assert (await refusal_of(node, "m0", of_bytes(99), kind="replace")).kind is Kind.REUSED
+        assert await count(storage, COUNT_CHANGES) == 50
+        assert node.documents.measures()["state_patches_dropped"] == 40
+
+
+async def test_a_patch_for_which_there_is_no_room_is_applied_and_not_kept(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=SMALL_LOG) as node:
+        await mutate(node, "m1", of_bytes(100), "replace")
+        await mutate(node, "m2", of_bytes(2_000), "replace")
+
+        assert value_of(await node.documents.get(USER, "cart")) == of_bytes(2_000)
+        assert await log_bytes_of(storage) == 0
+        assert not (await node.documents.changes(USER, "cart", 1)).is_complete
+        await mutate(node, "m3", of_bytes(500), "replace")
+        assert versions_of(await node.documents.changes(USER, "cart", 2)) == [3]
+        await eventually(lambda: _is_settled(node))
+        assert len(await node.published("state:cart#ann")) == 3
+
+
+async def test_another_document_may_have_used_up_the_log(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=SMALL_LOG) as node:
+        for number in range(10):
+            await mutate(node, f"m{number}", of_bytes(100), "replace")
+        await mutate(node, "other", {"a": 1}, key="other")
+
+        assert not (await node.documents.changes(USER, "other", 0)).is_complete
+        assert (await node.documents.changes(USER, "cart", 0)).is_complete
+        clock.advance(CONFIG.mutation_memory_s + 1)
+        for number in range(CONFIG.changes_kept):
+            await mutate(node, f"n{number}", {}, "remove" if number % 2 else "merge")
+        await node.documents.sweep()
+        await mutate(node, "again", {"a": 2}, key="other")
+        assert (await node.documents.changes(USER, "other", 1)).is_complete
+
+
+async def test_who_fills_the_log_fills_only_his_own(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=SMALL_LOG) as node:
+        await mutate(node, "m0", {"a": 1}, user="bob")
+        await asyncio.gather(*(mutate(node, f"m{number}", of_bytes(300), "replace") for number in range(30)))
+
+        assert await log_bytes_of(storage) == 900
+        assert (await node.documents.changes("bob", "cart", 0)).is_complete
+
+
+async def test_a_group_drops_no_more_than_its_share_at_once(storage: Storage, clock: FakeClock) -> None:
+    """Many small ones cannot make room for a large one in one go: the large one is not kept meanwhile."""
+    async with StateNode(storage, clock, config=replace(SMALL_LOG, max_group=500)) as node:
+        for part in range(2):
+            await asyncio.gather(*(mutate(node, f"m{part}-{n}", 1, "replace") for n in range(490)))
+        assert await log_bytes_of(storage) == 980
+        await mutate(node, "large", of_bytes(900), "replace")
+
+        assert 800 < await log_bytes_of(storage) < 980
+        assert not (await node.documents.changes(USER, "cart", 980)).is_complete
+        for number in range(20):
+            await mutate(node, f"more{number}", of_bytes(900), "replace")
+        assert (await node.documents.changes(USER, "cart", 1_000)).is_complete
+
+
+async def test_forgetting_keeps_the_books(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=replace(CONFIG, changes_kept=3)) as node:
+        for number in range(40):
+            await mutate(node, f"m{number}", {"n": number}, key=f"k{number % 3}")
+            await mutate(node, f"b{number}", {"n": number}, user="bob")
+        await mutate(node, "gone", kind="remove", key="k1")
+        clock.advance(CONFIG.mutation_memory_s + 1)
+        for number in range(20):
+            await mutate(node, f"new{number}", {"n": number}, key="k2")
+        await log_bytes_of(storage)
+        await asyncio.gather(node.documents.sweep(), node.documents.sweep())
+        before = await log_bytes_of(storage)
+        assert 0 < await log_bytes_of(storage, "bob") < 100
+        clock.advance(CONFIG.tombstone_ttl_s + 1)
+        await node.documents.sweep()
+        assert await log_bytes_of(storage) < before
+
+
+async def test_nodes_that_forget_together_keep_the_books(storage: Storage, clock: FakeClock) -> None:
+    async with AsyncExitStack() as stack:
+        config = replace(CONFIG, changes_kept=1)
+        nodes = [await stack.enter_async_context(StateNode(storage, clock, config=config)) for _ in range(3)]
+        for number in range(60):
+            await mutate(nodes[0], f"m{number}", {"n": number}, key=f"k{number % 4}")
+        clock.advance(CONFIG.mutation_memory_s + 1)
+        await asyncio.gather(
+            *(node.documents.sweep() for node in nodes),
+            *(mutate(node, f"w{place}-{n}", {"w": n}, key="k1") for place, node in enumerate(nodes) for n in range(20)),
+        )
+
+        assert await log_bytes_of(storage) < 60 * len('{"w":19}') + 4 * len('{"n":59}') + 1
+
+
+async def test_a_lowered_quota_is_reached_by_and_by(storage: Storage, clock: FakeClock) -> None:
+    async with StateNode(storage, clock, config=CONFIG) as node:
+        for number in range(300):
+            await mutate(node, f"m{number}", of_bytes(10), "replace")
+    sizes = [await log_bytes_of(storage)]
+    async with StateNode(storage, clock, config=replace(CONFIG, log_quota_bytes=200)) as node:
+        for number in range(6):
+            await mutate(node, f"n{number}", of_bytes(10), "replace")
+            sizes.append(await log_bytes_of(storage))
+
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 200
+
+
+async def test_trimming_reads_only_the_end_of_a_long_log(
+    storage: Storage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions.state.change_log.MIN_ROWS", 8)
+    async with StateNode(storage, clock, config=replace(CONFIG, changes_kept=0)) as node:
+        for number in range(48):
+            await mutate(node, f"m{number}", {"n": number})
+        clock.advance(CONFIG.mutation_memory_s + 1)
+        for number in range(16):
+            await mutate(node, f"n{number}", {"n": number})
+
+        assert await count(storage, COUNT_CHANGES) == 64 - 10
+        await log_bytes_of(storage)
+
+
+# --- how fast one user may write --------------------------------------------------------------------------------------
+
+
+async def test_one_user_may_write_only_so_fast(storage: Storage, clock: FakeClock) -> None:
+    config = replace(CONFIG, mutation_rate_per_s=2, mutation_burst=3)
+    async with StateNode(storage, clock, config=config) as node:
+        for number in range(3):
+            await mutate(node, f"m{number}", {"n": number})
+
+        refusal = await refusal_of(node, "m3", {"n": 3})
+
+        assert (refusal.kind, refusal.code, refusal.retry_after_s) == (Kind.LIMITED, "too_many_requests", 0.5)
+        assert node.documents.measures()["state_refused_rate"] == 1
+        assert (await mutate(node, "m0", {}, user="bob")).version == 1
+        clock.advance(0.5)
+        assert (await mutate(node, "m3", {"n": 3})).version == 4
 
 
 # --- publication ------------------------------------------------------------------------------------------------------

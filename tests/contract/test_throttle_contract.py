@@ -11,14 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.supervisor import Supervisor
 from services.accounts.config import Allowance
 from services.accounts.throttle import MAX_SKEW_MS, SWEEP_BATCH, Attempt, Throttle, network_of
 from sessions.refusal import Kind, Refusal
-from storage.database import Query, StorageUnavailable
-from tests.contract.accounts_world import StagedDatabase
+from storage.database import Query
 from tests.support.clock import FakeClock
-from tests.support.patience import eventually
 
 if TYPE_CHECKING:
     from storage.database import Storage, Transaction
@@ -218,26 +215,6 @@ async def test_sweeping_goes_on_until_all_is_swept(throttle: Throttle, storage: 
     rows = [(f"bucket-{number}", number) for number in range(SWEEP_BATCH * 2 + 5)]
     await storage.auth.run(lambda tx: tx.execute_many(insert, rows))
     assert await throttle.sweep() == len(rows)
-
-
-async def test_the_sweeper_outlives_a_database_without_answer(storage: Storage, clock: FakeClock) -> None:
-    answers = iter([StorageUnavailable("away"), StorageUnavailable("away"), None])
-
-    async def stage(number: int) -> None:
-        if failure := next(answers, None):
-            raise failure
-
-    throttle = Throttle(StagedDatabase(storage.auth, stage), SECRET, clock, sweep_interval_s=0.001)
-    async with Supervisor() as supervisor:
-        supervisor.start("sweep", throttle.run())
-        await eventually(lambda: throttle.num_sweeps_failed == 2)
-        insert = Query("test.fill", "INSERT INTO throttles (bucket, arrival_ms) VALUES ('old', 1)")
-        await storage.auth.run(lambda tx: tx.execute(insert))
-        await eventually(lambda: _is_empty(storage))
-
-
-async def _is_empty(storage: Storage) -> bool:
-    return not await storage.auth.fetch(ROWS)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class TokenMachine(RuleBasedStateMachine):
         family = self.families[whose % len(self.families)]
         latest = len(family.tokens) - 1
         for tab in range(count):
-            self.present(tab, family, latest, "")
+            self.present(tab, family, latest, family.device)
 
     @rule(seconds=st.sampled_from([0.5, 1, 3, GRACE_S, GRACE_S + 1, 60, 100, IDLE_S - 1, IDLE_S]))
     def pass_time(self, seconds: float) -> None:
@@ -157,7 +157,7 @@ class TokenMachine(RuleBasedStateMachine):
             family.is_over = True
             return None
         if is_used:
-            return family.tokens[-1]
+            return family.tokens[-1] if device else None
         family.used_s.append(self.now_s)
         family.ends_s = min(self.now_s + IDLE_S, family.last_s)
         return ""

@@ -40,6 +40,7 @@ def platform(*, accounts: dict[str, Any] | None = None, **sections: Any) -> Conf
         },
         "client": {"allowed_origins": [PAGE]},
         "rest": {"address_rate_limit": 0, "user_rate_limit": 0},
+        "state": {"mutation_rate_limit": 0},
         "shutdown": {"drain_window": "0s"},
         **sections,
     }
@@ -99,8 +100,10 @@ class Devices:
         await client.call("connect", token=device.access_token)
         return client
 
-    async def refresh(self, refresh_token: str) -> Answer:
-        return await self._post("/v1/token/refresh", {"refresh_token": refresh_token})
+    async def refresh(self, device: Device, refresh_token: str = "") -> Answer:
+        """By a device that says who it is, with the token of its log-in or with a later one."""
+        body = {"refresh_token": refresh_token or device.refresh_token, "device_id": device.did}
+        return await self._post("/v1/token/refresh", body)
 
     async def _post(self, path: str, body: object) -> Answer:
         return await self.node.api.request("POST", path, body, {"Content-Type": "application/json"})

@@ -25,6 +25,9 @@ TABS = 20
 
 COOKIE = "__Host-syncline-refresh"
 
+BROWSER = "browser-0123456789abcdef"
+"""The device that all tabs of a browser are."""
+
 ADMINISTRATOR = "root@example.com"
 
 NO_GRACE = platform(accounts={"refresh_grace": "0s"})
@@ -47,8 +50,7 @@ async def devices(node: NodeProcess) -> AsyncIterator[Devices]:
 
 async def log_in_with_cookie(node: NodeProcess, email: str) -> str:
     """A browser's log-in: the refresh token is in the cookie and nowhere else."""
-    device = {"id": "browser-0123456789abcdef"}
-    body = {"email": email, "password": PASSWORD, "device": device, "mode": "cookie"}
+    body = {"email": email, "password": PASSWORD, "device": {"id": BROWSER}, "mode": "cookie"}
     answer = await node.api.request("POST", "/v1/login", body, browser())
     assert answer.status == 200, answer
     assert "refresh_token" not in answer.json
@@ -68,7 +70,7 @@ def refresh_cookie(answer: Answer) -> str:
 async def test_tabs_that_refresh_at_once_get_the_same_successor(devices: Devices) -> None:
     device = await devices.log_in(await devices.register())
     live = await devices.connect(device)
-    answers = await asyncio.gather(*(devices.refresh(device.refresh_token) for _ in range(TABS)))
+    answers = await asyncio.gather(*(devices.refresh(device) for _ in range(TABS)))
     assert {answer.status for answer in answers} == {200}
     successors = {answer.json["refresh_token"] for answer in answers}
     assert len(successors) == 1
@@ -76,7 +78,7 @@ async def test_tabs_that_refresh_at_once_get_the_same_successor(devices: Devices
     await live.settled()
     for answer in answers:
         await is_accepted(device, answer.json["access_token"])
-    again = await devices.refresh(successors.pop())
+    again = await devices.refresh(device, successors.pop())
     assert again.status == 200
 
 
@@ -84,7 +86,7 @@ async def test_tabs_of_a_browser_get_the_same_cookie(devices: Devices) -> None:
     cookie = await log_in_with_cookie(devices.node, await devices.register())
 
     async def refresh(with_cookie: str) -> Answer:
-        return await devices.node.api.request("POST", "/v1/token/refresh", None, browser(with_cookie))
+        return await devices.node.api.request("POST", "/v1/token/refresh", {"device_id": BROWSER}, browser(with_cookie))
 
     answers = await asyncio.gather(*(refresh(cookie) for _ in range(TABS)))
     assert {answer.status for answer in answers} == {200}
@@ -97,15 +99,15 @@ async def test_tabs_of_a_browser_get_the_same_cookie(devices: Devices) -> None:
 async def test_tabs_that_come_in_waves_end_up_together(devices: Devices) -> None:
     """The second wave still has the first token, the third has its successor: all within the grace."""
     device = await devices.log_in(await devices.register())
-    [successor] = await wave(devices, device.refresh_token)
-    assert await wave(devices, device.refresh_token) == {successor}
-    [next_one] = await wave(devices, successor)
+    [successor] = await wave(devices, device)
+    assert await wave(devices, device) == {successor}
+    [next_one] = await wave(devices, device, successor)
     assert next_one not in {device.refresh_token, successor}
-    assert await wave(devices, device.refresh_token) == {next_one}
+    assert await wave(devices, device) == {next_one}
 
 
-async def wave(devices: Devices, refresh_token: str) -> set[str]:
-    answers = await asyncio.gather(*(devices.refresh(refresh_token) for _ in range(TABS)))
+async def wave(devices: Devices, device: Device, refresh_token: str = "") -> set[str]:
+    answers = await asyncio.gather(*(devices.refresh(device, refresh_token) for _ in range(TABS)))
     assert {answer.status for answer in answers} == {200}
     return {answer.json["refresh_token"] for answer in answers}
 
@@ -117,14 +119,14 @@ async def test_a_replay_after_the_grace_ends_the_session_everywhere(tmp_path: Pa
         robbed, other = await devices.log_in(email), await devices.log_in(email)
         connections = [await devices.connect(robbed) for _ in range(3)]
         witness = await devices.connect(other)
-        successor = (await devices.refresh(robbed.refresh_token)).json
+        successor = (await devices.refresh(robbed)).json
 
-        await eventually(lambda: is_refused(devices, robbed.refresh_token))
+        await eventually(lambda: is_refused(devices, robbed))
 
         assert [await connection.closing() for connection in connections] == [Close(3590, "session revoked")] * 3
         events = await events_until(witness, f"sessions:#{robbed.user}", "security.refresh_reused")
         assert events[-1]["sid"] == robbed.sid
-        refused = await devices.refresh(successor["refresh_token"])
+        refused = await devices.refresh(robbed, successor["refresh_token"])
         assert (refused.status, refused.json["code"]) == (401, "refresh_token_invalid")
         await is_rejected(robbed, successor["access_token"])
 
@@ -145,9 +147,9 @@ async def is_rejected(device: Device, access_token: str) -> None:
     assert (answer.status, answer.json["code"]) == (401, "session_revoked")
 
 
-async def is_refused(devices: Devices, refresh_token: str) -> bool:
+async def is_refused(devices: Devices, device: Device) -> bool:
     """Within the same millisecond it is no replay yet."""
-    answer = await devices.refresh(refresh_token)
+    answer = await devices.refresh(device)
     assert answer.status in {200, 401}, answer
     return answer.status == 401
 

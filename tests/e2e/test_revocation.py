@@ -86,7 +86,7 @@ async def test_what_has_ended_cannot_come_back(devices: Devices) -> None:
         await devices.connect(victim)
     refused = await victim.call("GET", "/v1/me")
     assert (refused.status, refused.json["code"]) == (401, "session_revoked")
-    refused = await devices.refresh(victim.refresh_token)
+    refused = await devices.refresh(victim)
     assert (refused.status, refused.json["code"]) == (401, "refresh_token_invalid")
 
 

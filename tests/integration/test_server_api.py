@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from api.config import EdgeConfig, ListenConfig, ServerAPIConfig
 from tests.support.api_client import API_KEY, APIClient
 from tests.support.local_server import FULL, HOST, edge_config, hub_config
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -101,6 +103,30 @@ async def test_other_http_methods_are_405(server: LocalServer, method: str) -> N
     answer = await server.api.request(method, "/api/publish", {}, RIGHT)
     assert answer.status == 405
     assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/api/publish", "/api/batch", "/api"])
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "late"])
+async def test_a_body_whose_compression_is_broken_is_the_callers_fault(
+    server: LocalServer, path: str, split: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {API_KEY}\r\nContent-Type: application/json\r\n"
+        "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    ).encode()
+    reader, writer = await asyncio.open_connection(HOST, server.port)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            writer.write(head)
+            if split:
+                await asyncio.sleep(0)
+            writer.write(b"abcd")
+            answer, _, text = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 "), "and the connection ends: nobody knows where the next request begins"
+    assert text == b"body: cannot be read"
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "it is no fault of ours"
 
 
 @pytest.mark.parametrize("name", ["unknown", "publish/", "Publish", "map_publish", "shared_poll_publish"])

@@ -55,7 +55,7 @@ class StateNode:
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._config = config or StateConfig()
+        self._config = config or StateConfig(mutation_rate_per_s=0)
         self.engine = engine or MemoryEngine(clock)
         self.hub = Hub(HubConfig(channel=channel or ChannelConfig(namespaces=NAMESPACES)), self.engine, clock)
         self.outbox = Outbox(storage.relay, self.hub, clock, checkpoint=self._reach)

@@ -31,16 +31,20 @@ if TYPE_CHECKING:
 
 KEY = "doc"
 DEVICES = ("laptop", "phone", "tablet")
-CONFIG = StateConfig(changes_kept=2, tombstone_ttl_s=3_600)
+CONFIG = StateConfig(changes_kept=2, tombstone_ttl_s=3_600, log_quota_bytes=150, mutation_rate_per_s=0)
+"""With a log that is full after some ten changes."""
 DAY_S = 25 * 3600
 
 TABLES = {
-    "state_users": "user_id, documents, bytes, floor_version",
-    "state_documents": "user_id, key, version, value, updated_ms",
-    "state_changes": "user_id, key, version, mutation, digest, device, kind, patch, at_ms",
+    "state_users": "user_id, documents, bytes, floor_version, log_bytes",
+    "state_documents": "user_id, key, version, value, updated_ms, stripped_version",
+    "state_changes": "user_id, key, version, mutation, digest, device, kind, at_ms, bytes, patch",
     "outbox": "id, channel, data, at_ms",
 }
 DUMP = {name: Query(f"test_dump_{name}", f"SELECT {columns} FROM {name}") for name, columns in TABLES.items()}
+HOLD_STILL = Query(
+    "test_hold_still", "UPDATE facts SET value = value", f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE"
+)
 EMPTY = {name: Query(f"test_empty_{name}", f"DELETE FROM {name}") for name in TABLES}
 FILL = {
     name: Query(
@@ -51,6 +55,7 @@ FILL = {
 }
 NEW_EPOCH = Query("test_new_epoch", "UPDATE facts SET value = $1 WHERE name = 'state_epoch'")
 LOG = Query("test_log", "SELECT version, mutation, kind, patch FROM state_changes WHERE user_id = $1 ORDER BY version")
+LOG_BYTES = Query("test_log_bytes", "SELECT log_bytes FROM state_users WHERE user_id = $1")
 
 _users = count(1)
 
@@ -250,7 +255,7 @@ class World:
             self.run(self.node.documents.sweep())
 
     def back_up(self) -> None:
-        self.backup = self.run(self._dump())
+        self.backup = self.run(self.storage.business.run(_dump))
 
     def restore(self) -> None:
         """The database becomes what it was at the backup, and its history another one."""
@@ -263,9 +268,6 @@ class World:
         self.run(self.storage.business.run(self._fill))
         self.applied.clear()
         self.has_restored = True
-
-    async def _dump(self) -> dict[str, list[Row]]:
-        return {name: await self.storage.business.fetch(query) for name, query in DUMP.items()}
 
     async def _fill(self, tx: Transaction) -> None:
         assert self.backup is not None
@@ -328,7 +330,8 @@ class World:
     def _check_log(self, log: list[Row], version: int, value: Any) -> None:
         versions = [row[0] for row in log]
         assert versions == list(range(version - len(log) + 1, version + 1)), "a gap"
-        if not log or versions[0] != 1:
+        self._check_weight(log)
+        if not log or versions[0] != 1 or any(kind != "remove" and not patch for _, _, kind, patch in log):
             return
         replayed: Any = ABSENT
         for _, mutation, kind, patch in log:
@@ -337,6 +340,11 @@ class World:
             if mutation in self.updates:
                 assert _count_up(before)["count"] == json.loads(patch)["count"], "computed from another version"
         assert replayed == value
+
+    def _check_weight(self, log: list[Row]) -> None:
+        books: Row | None = self.run(self.storage.business.fetch_one(LOG_BYTES, self.user))
+        weight = sum(len(patch.encode()) for *_, patch in log)
+        assert (books or (0,))[0] == weight <= CONFIG.log_quota_bytes, f"{books} is said to be {weight}"
 
     def _check_edits(self) -> None:
         """Each edit has had its effect once, or its user has been told that it had none."""
@@ -349,6 +357,12 @@ class World:
 
     def end(self) -> None:
         self.stop()
+
+
+async def _dump(tx: Transaction) -> dict[str, list[Row]]:
+    """All of it at one moment: a unit of work of a node that has just ended may still be under way."""
+    await tx.execute(HOLD_STILL)
+    return {name: await tx.fetch(query) for name, query in DUMP.items()}
 
 
 def _count_up(value: Any) -> dict[str, int]:

@@ -123,13 +123,17 @@ class WireSocket:
         await self.ended()
         return received
 
-    async def ended(self) -> None:
-        """Wait until the server has closed the connection. Raises AssertionError when it says anything more."""
+    async def rest(self) -> bytes:
+        """Whatever else comes until the server closes the connection."""
         async with asyncio.timeout(PATIENCE_S):
             try:
-                rest = await self._reader.read()
+                return await self._reader.read()
             except ConnectionError:
-                rest = b""
+                return b""
+
+    async def ended(self) -> None:
+        """Wait until the server has closed the connection. Raises AssertionError when it says anything more."""
+        rest = await self.rest()
         assert rest == b"", rest
 
     def close(self) -> None:

@@ -142,7 +142,10 @@ export class Syncline extends Emitter<SynclineEvents> {
     await this.request({ method: "POST", path: "/v1/me/password", body });
   }
 
-  /** The document of that name, shared by the user's devices. The same object for each call while logged in. */
+  /**
+   * The document of that name, shared by the user's devices. The same object for each call while logged in.
+   * Throws a SynclineError where no document can have that name.
+   */
   state<T>(key: string): SharedState<T> {
     return this.#session.state<T>(key);
   }

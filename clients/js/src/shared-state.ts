@@ -26,6 +26,8 @@ export type StateListener<T> = (value: T | undefined, status: StateStatus) => vo
 /** More edits than this are not queued: whoever makes them does not look at what becomes of them. */
 const maxQueued = 1_000;
 const minRetryMs = 250;
+/** As the server has it. A channel of another name is refused, and edits would wait for it for ever. */
+const keyForm = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/;
 const maxRetryMs = 15_000;
 
 /**
@@ -51,7 +53,7 @@ export class SharedState<T = Json> {
   #idle: (() => void)[] = [];
   #wake: () => void = () => undefined;
 
-  /** For `Syncline.state`, which makes one for each key. */
+  /** For `Syncline.state`, which makes one for each key. Throws a SynclineError where no document can have that key. */
   constructor(
     readonly key: string,
     link: Link,
@@ -60,6 +62,7 @@ export class SharedState<T = Json> {
     private readonly records: ReplicaStore,
     private readonly now: () => number,
   ) {
+    if (!keyForm.test(key)) throw new SynclineError(400, "invalid_field", "1 to 64 characters of A-Z a-z 0-9 _ . -", "key");
     this.#opened = this.#open();
     this.#unfollow = link.follow(channel, {
       subscribed: ({ recovered }) => this.#handleSubscribed(recovered),

@@ -1,7 +1,7 @@
 import { Emitter } from "./emitter.js";
 import { LoggedOutError, SynclineError } from "./errors.js";
 import type { Http } from "./http.js";
-import { equal, toJson } from "./json.js";
+import { equal, toJson, type JsonObject } from "./json.js";
 import type { AccessToken, Login, TokenAnswer } from "./login.js";
 import type { Store } from "./store.js";
 import type { Surroundings } from "./surroundings.js";
@@ -172,16 +172,19 @@ export class TokenKeeper extends Emitter<KeeperEvents> {
   async #refreshAtServer(): Promise<void> {
     const sid = this.#login?.session.id;
     try {
-      const answer = await this.http.send<TokenAnswer>({
-        method: "POST",
-        path: "/v1/token/refresh",
-        ...(this.mode === "token" ? { body: { refresh_token: await this.#refreshToken() } } : {}),
-      });
+      const body = await this.#refreshBody();
+      const answer = await this.http.send<TokenAnswer>({ method: "POST", path: "/v1/token/refresh", body });
       if (this.#login?.session.id === sid) await this.#take(answer);
     } catch (error) {
       if (error instanceof SynclineError && error.status === 401) await this.end(error.code);
       throw error instanceof SynclineError && error.status === 401 ? new LoggedOutError(error.code) : error;
     }
+  }
+
+  /** The device is named since only it gets a successor twice: two tabs without locks, an answer that was lost. */
+  async #refreshBody(): Promise<JsonObject> {
+    const device = this.#login ? { device_id: this.#login.session.device_id } : {};
+    return this.mode === "token" ? { ...device, refresh_token: await this.#refreshToken() } : device;
   }
 
   /** From the store: another tab may have exchanged it. */

@@ -82,11 +82,11 @@ beforeEach(() => {
   living = new Set();
 });
 
-function open<T = Json>(tab: string): { state: SharedState<T>; wire: FakeWire } {
+function open<T = Json>(tab: string, key = "doc"): { state: SharedState<T>; wire: FakeWire } {
   living.add(tab);
   const wire = new FakeWire(server);
   const records = new ReplicaStore(store, "doc|", tab, async () => living, null);
-  return { wire, state: new SharedState<T>("doc", wire.link, "state:doc#u", wire.door, records, Date.now) };
+  return { wire, state: new SharedState<T>(key, wire.link, `state:${key}#u`, wire.door, records, Date.now) };
 }
 
 async function connected<T = Json>(tab: string): Promise<{ state: SharedState<T>; wire: FakeWire }> {
@@ -111,6 +111,14 @@ describe("a document", () => {
     expect(state.status).toMatchObject({ phase: "synced", pending: 0 });
     wire.cut();
     expect(state.status.phase).toBe("offline");
+  });
+
+  test.each(["", ".", "..", "a key", "a/b", "ä", "x".repeat(65)])("cannot be called %j", (key) => {
+    expect(() => open("a", key)).toThrow(expect.objectContaining({ code: "invalid_field", field: "key" }));
+  });
+
+  test.each(["...", "a.b_c-1", "x".repeat(64)])("can be called %j", (key) => {
+    expect(open("a", key).state.key).toBe(key);
   });
 
   test("tells its listeners at once and at each change, until they leave", async () => {

@@ -15,13 +15,16 @@ class RefreshServer {
   #current = "r0";
   #last = 0;
 
+  /** What the requests call the device. */
+  readonly devices = new Set<string | undefined>();
+
   /** Of the user, as the server has it. */
   role: "CUSTOMER" | "VENDOR" = "CUSTOMER";
 
   answer(lifetimeS = 300): TokenAnswer {
     this.#current = `r${++this.#last}`;
     const user = { id: "u", email: "a@b.c", name: "", role: this.role, status: "active", created_at: 0 } as const;
-    const session = { id: this.#sid } as TokenAnswer["session"];
+    const session = { id: this.#sid, device_id: "this-device" } as TokenAnswer["session"];
     return { access_token: `t${this.#last}`, expires_in: lifetimeS, user, session, refresh_token: this.#current };
   }
 
@@ -37,7 +40,8 @@ class RefreshServer {
     this.requests++;
     await new Promise((resolve) => setTimeout(resolve, 5));
     if (this.isUnreachable) throw new TypeError("fetch failed");
-    const { refresh_token: given } = JSON.parse(String(init?.body ?? "{}")) as { refresh_token?: string };
+    const { refresh_token: given, device_id: device } = JSON.parse(String(init?.body)) as Record<string, string>;
+    this.devices.add(device);
     const refusal = given === undefined || given === this.#current ? this.#refusal : "refresh_token_invalid";
     if (refusal) return Response.json({ code: refusal }, { status: 401 });
     return Response.json(this.answer());
@@ -176,4 +180,10 @@ test("a token is refreshed before it ends, without being asked for", async () =>
   await eventually(() => server.requests === 1, "it is refreshed");
   expect(tab.login).not.toBeNull();
   tab.close();
+});
+
+test.each(["cookie", "token"] as const)("in mode %s a refresh names the session's device", async (mode) => {
+  const [tab] = await loggedIn(1, mode);
+  await tab?.token(await tab.token());
+  expect([...server.devices]).toEqual(["this-device"]);
 });

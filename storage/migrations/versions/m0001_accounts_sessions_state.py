@@ -94,25 +94,32 @@ UP = (
         detail text NOT NULL
     )""",
     "CREATE INDEX audit_log_by_subject ON audit_log (subject_id, id)",
+    # What is forgotten after a while; the rest is kept. Small, because it holds nothing else (sessions.audit).
+    """CREATE INDEX audit_log_failed ON audit_log (at_ms)
+        WHERE action IN ('login.failed', 'password.change_failed', 'user.registration_repeated')""",
     # One row per user with state: its lock serialises the user's mutations, its numbers are the quota.
-    # `floor_version` is where documents that are made anew begin, above every version ever purged.
+    # `floor_version` is where documents that are made anew begin, above every version ever purged; `log_bytes` is the
+    # sum of `state_changes.bytes`.
     """CREATE TABLE state_users (
         user_id text PRIMARY KEY,
         documents bigint NOT NULL,
         bytes bigint NOT NULL,
-        floor_version bigint NOT NULL
+        floor_version bigint NOT NULL,
+        log_bytes bigint NOT NULL DEFAULT 0
     )""",
-    # `value` is NULL once removed: the version goes on.
+    # `value` is NULL once removed: the version goes on. Changes up to `stripped_version` have no patch to drop.
     """CREATE TABLE state_documents (
         user_id text NOT NULL,
         key text NOT NULL,
         version bigint NOT NULL,
         value text,
         updated_ms bigint NOT NULL,
+        stripped_version bigint NOT NULL DEFAULT 0,
         PRIMARY KEY (user_id, key)
     )""",
     "CREATE INDEX state_documents_by_removal ON state_documents (updated_ms) WHERE value IS NULL",
-    # The change log is the memory of mutation ids too. `digest` tells a repeat from a reuse.
+    # The change log is the memory of mutation ids too. `digest` tells a repeat from a reuse. `bytes` is the length of
+    # `patch`, which is empty for a removal, and where it was dropped for want of room. It is last, because it is long.
     """CREATE TABLE state_changes (
         user_id text NOT NULL,
         key text NOT NULL,
@@ -121,8 +128,9 @@ UP = (
         digest text NOT NULL,
         device text NOT NULL,
         kind text NOT NULL,
-        patch text NOT NULL,
         at_ms bigint NOT NULL,
+        bytes bigint NOT NULL,
+        patch text NOT NULL,
         PRIMARY KEY (user_id, key, version),
         UNIQUE (user_id, mutation)
     )""",

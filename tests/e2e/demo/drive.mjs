@@ -138,6 +138,8 @@ const scenarios = {
     assert.deepEqual(await phone.lines(), ["1 Beans", "1 Secret"]);
     await phone.mendButton.click();
     await phone.isSignedOut();
+    await phone.says(/1 edit that waited here is gone with it\.$/);
+    assert.equal(await phone.feed.getByText("not applied").count(), 0);
     await phone.wiped.getByText("Wiped from this device").waitFor();
     assert.deepEqual(await keptOnPhone(page), ["device"]);
     await laptop.hasCart("1 Beans");

@@ -66,7 +66,9 @@ SAMPLES: dict[str, Sample] = {
         body={"issuer": "https://idp", "token": "x.y.z", "device": DEVICE, "mode": "token"},
         statuses=everybody(401),
     ),
-    "refreshToken": Sample(path="/v1/token/refresh", body={"refresh_token": "x" * 96}, statuses=everybody(401)),
+    "refreshToken": Sample(
+        path="/v1/token/refresh", body={"refresh_token": "x" * 96, "device_id": DEVICE["id"]}, statuses=everybody(401)
+    ),
     "logout": Sample(path="/v1/logout", statuses=users(204)),
     "getMe": Sample(path="/v1/me", statuses=users(200)),
     "updateMe": Sample(path="/v1/me", body={"name": "Me"}, statuses=users(200)),

@@ -10,7 +10,9 @@ from services.accounts.config import AccountsConfig
 from services.accounts.user import Role, Status
 from sessions.principal import Principal
 from storage.config import StorageConfig
-from tests.support.rest_node import CHEAP, PASSWORD, RestNode, rest_node
+from storage.database import Query
+from tests.support.api_client import Answer
+from tests.support.rest_node import CHEAP, PASSWORD, Person, RestNode, rest_node
 
 TOKENS = {"access_token", "token_type", "expires_in", "session", "user", "refresh_token"}
 SESSION = {
@@ -23,9 +25,11 @@ SESSION = {
     "created_at",
     "last_seen_at",
     "expires_at",
-    "connections",
     "current",
 }
+END_UNHEARD = Query("test.end", "UPDATE login_sessions SET revoked_ms = 1, revoked_reason = 'logout'")
+"""So long ago that no node reads it as news."""
+
 USER = {"id", "email", "name", "role", "status", "created_at"}
 
 
@@ -96,15 +100,58 @@ async def test_refresh_in_token_mode(node: RestNode) -> None:
     assert answer.json.keys() == TOKENS
     assert answer.json["session"]["id"] == ann.sid
     assert answer.json["refresh_token"] != ann.refresh_token
+    assert answer.json["session"].keys() == SESSION
     assert "set-cookie" not in answer.headers
+
+
+async def test_what_tokens_tell_of_their_session_is_what_the_list_tells(node: RestNode) -> None:
+    """But for the number of connections, which would not be true: nobody asks the engine for it."""
+    ann = await node.person()
+    tokens = await refresh(node, ann)
+    [listed] = (await node.call("GET", "/v1/sessions", by=ann)).json["sessions"]
+    assert tokens.json["session"] == {name: value for name, value in listed.items() if name != "connections"}
+
+
+async def refresh(node: RestNode, whose: Person, device_id: str = "") -> Answer:
+    """With the token of the log-in."""
+    said = {"device_id": device_id} if device_id else {}
+    return await node.call("POST", "/v1/token/refresh", {"refresh_token": whose.refresh_token, **said})
 
 
 async def test_tabs_that_refresh_at_once_get_one_successor(node: RestNode) -> None:
     ann = await node.person()
-    body = {"refresh_token": ann.refresh_token}
-    answers = await asyncio.gather(*(node.call("POST", "/v1/token/refresh", body) for _ in range(20)))
+    answers = await asyncio.gather(*(refresh(node, ann, ann.device["id"]) for _ in range(20)))
     assert {answer.status for answer in answers} == {200}
     assert len({answer.json["refresh_token"] for answer in answers}) == 1
+
+
+async def test_a_used_token_gives_its_successor_to_its_own_device_alone(node: RestNode) -> None:
+    ann = await node.person()
+    live = (await refresh(node, ann)).json
+    for _ in range(3):
+        answer = await refresh(node, ann)
+        assert (answer.status, answer.json["code"]) == (401, "refresh_token_invalid")
+    answer = await refresh(node, ann, ann.device["id"])
+    assert (answer.status, answer.json["refresh_token"]) == (200, live["refresh_token"])
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+async def test_a_token_that_another_device_shows_is_taken_for_stolen(node: RestNode, is_used: bool) -> None:
+    ann = await node.person()
+    if is_used:
+        assert (await refresh(node, ann, ann.device["id"])).status == 200
+    answer = await refresh(node, ann, node.device()["id"])
+    assert (answer.status, answer.json["code"]) == (401, "refresh_token_invalid")
+    assert (await node.call("GET", "/v1/me", by=ann)).json["code"] == "session_revoked"
+
+
+@pytest.mark.parametrize("device_id", ["short", "x" * 65, "", 1, None])
+async def test_what_is_no_device_refreshes_nothing(node: RestNode, device_id: object) -> None:
+    ann = await node.person()
+    body = {"refresh_token": ann.refresh_token, "device_id": device_id}
+    answer = await node.call("POST", "/v1/token/refresh", body)
+    assert (answer.status, answer.json["code"], answer.json["field"]) == (400, "invalid_field", "device_id")
+    assert (await refresh(node, ann)).status == 200
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 96, "ä"])
@@ -128,6 +175,15 @@ async def test_log_out_by_bearer_token(node: RestNode) -> None:
     assert (answer.status, answer.json["code"]) == (401, "session_revoked")
     answer = await node.call("POST", "/v1/token/refresh", {"refresh_token": ann.refresh_token})
     assert (answer.status, answer.json["code"]) == (401, "refresh_token_invalid")
+
+
+async def test_who_logs_out_of_what_has_just_ended_is_logged_out(node: RestNode) -> None:
+    """Two tabs at once, or two nodes: the token was good when it was looked at, and the session over a moment later."""
+    ann = await node.person()
+    await node.platform.sessions._database.run(lambda tx: tx.execute(END_UNHEARD))
+    answer = await node.call("POST", "/v1/logout", by=ann)
+    assert answer.status == 204
+    assert "Max-Age=0" in answer.headers["set-cookie"]
 
 
 async def test_log_out_of_nobody(node: RestNode) -> None:

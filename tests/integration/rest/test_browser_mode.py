@@ -65,6 +65,19 @@ async def test_log_in_refresh_and_log_out(node: RestNode) -> None:
     assert (answer.status, answer.json["code"]) == (401, "refresh_token_invalid")
 
 
+@pytest.mark.parametrize("named", ["", "its-own", "of-a-frontend-of-another-origin"])
+async def test_the_browser_is_the_device(node: RestNode, named: str) -> None:
+    """Tabs that refresh at once get the same successor, and frontends of other origins that share the cookie."""
+    await node.person("ann@example.com")
+    answer = await node.cookie_log_in("ann@example.com")
+    own = answer.json["session"]["device_id"]
+    headers, body = sending(cookie_of(answer), X_Syncline="1"), {"device_id": own if named == "its-own" else named}
+    first = await node.call("POST", "/v1/token/refresh", body if named else None, headers=headers)
+    assert (first.status, "refresh_token" in first.json) == (200, False)
+    again = await node.call("POST", "/v1/token/refresh", body if named else None, headers=headers)
+    assert (again.status, cookie_of(again)) == (200, cookie_of(first))
+
+
 async def test_the_cookie_lives_as_long_as_the_session(node: RestNode) -> None:
     await node.person("ann@example.com")
     answer = await node.cookie_log_in("ann@example.com")

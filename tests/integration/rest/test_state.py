@@ -58,10 +58,10 @@ async def test_a_document_from_its_first_to_its_last_version(node: RestNode, ann
 
 async def test_numbers_come_back_as_they_were_written(node: RestNode, ann: Person) -> None:
     """A value is never decoded and encoded again."""
-    value = b'{"big":12345678901234567890123,"exact":1.10,"e":1E400,"unicode":"\\u00e9"}'
+    value = b'{"big":12345678901234567890123,"exact":1.10,"e":1E300,"unicode":"\\u00e9"}'
     assert (await put(node, ann, value)).status == 200
     body = (await node.call("GET", CART, by=ann)).body
-    for part in (b"12345678901234567890123", b"1.10", b"1E400"):
+    for part in (b"12345678901234567890123", b"1.10", b"1E300"):
         assert part in body
 
 
@@ -196,6 +196,22 @@ async def test_a_quota(embedded: StorageConfig) -> None:
         assert (await put(node, ann)).status == 200
         answer = await put(node, ann, path="/v1/state/second")
         assert (answer.status, answer.json["code"]) == (413, "quota_exceeded")
+
+
+async def test_one_user_may_write_only_so_fast_through_both_doors(embedded: StorageConfig) -> None:
+    config = SessionsConfig(secret=b"s" * 32, state=StateConfig(mutation_rate_per_s=1, mutation_burst=2))
+    async with rest_node(embedded, sessions=config) as node:
+        ann = await node.person()
+        async with await node.connected(ann) as client:
+            data = {"key": "cart", "value": 1, "mutation": "first"}
+            await client.call("rpc", method="state.replace", data=data)
+            assert (await put(node, ann)).status == 200
+
+            refused = await put(node, ann)
+
+        assert (refused.status, refused.json["code"]) == (429, "too_many_requests")
+        assert int(refused.headers["retry-after"]) == 1
+        assert (await put(node, await node.person())).status == 200
 
 
 async def test_changes_in_pieces(node: RestNode, ann: Person) -> None:

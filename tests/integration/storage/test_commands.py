@@ -92,6 +92,12 @@ def test_backs_up_and_restores(command: Command, tmp_path: Path) -> None:
     assert not handover.exists()
 
 
+def test_says_which_file_is_missing_before_it_asks(command: Command) -> None:
+    assert command("restore", "nothing") == (1, "", "error: there is no file nothing\n")
+    command("migrate", "up")
+    assert command("backup", "nowhere/file") == (1, "", "error: nowhere is no directory: make it first\n")
+
+
 def test_asks_before_anything_is_lost(command: Command) -> None:
     command("migrate", "up")
     command("backup", "file")
@@ -107,4 +113,4 @@ def test_restores_nothing_into_a_data_directory_that_a_server_holds(command: Com
     with (tmp_path / "data" / LOCK_NAME).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         outcome = command("restore", "file", "--yes")
-    assert outcome == (1, "", "error: data is in use by another process\n")
+    assert outcome == (1, "", "error: data is in use by another process: stop the server first\n")

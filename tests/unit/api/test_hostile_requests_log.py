@@ -46,6 +46,26 @@ async def test_a_request_that_cannot_be_parsed_is_answered_and_not_logged(
     assert "listening" in logged, "other events are"
 
 
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [("POST /api/info", 401), ("GET /healthz", 200), ("POST /nothing/here", 404), ("PUT /api/info", 405)],
+)
+@pytest.mark.usefixtures("_root_logger")
+async def test_a_body_that_nobody_reads_and_nobody_could_is_not_logged(
+    request_line: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """aiohttp reads what is left of it, and would take its broken compression for a fault of ours. No key is needed."""
+    configure_logging()
+    head = f"{request_line} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    async with local_server() as server, wire(HOST, server.port) as socket:
+        await socket.send(head.encode() + b"abcd")
+        assert (await socket.response())[0] == status
+        await socket.rest()
+    logged = capsys.readouterr().err
+    assert "Traceback" not in logged
+    assert "listening" in logged
+
+
 @pytest.mark.usefixtures("_root_logger")
 def test_our_own_failures_are_logged_with_their_stack(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging()

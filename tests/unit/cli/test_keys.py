@@ -45,6 +45,13 @@ def test_keys_in_wrong_hands_end_at_once(run: Run) -> None:
     assert list(keys.values()) == ["signs"]
 
 
+def test_a_key_in_wrong_hands_that_still_waits_ends_too(run: Run) -> None:
+    """Not "signs in 599 s": it never will."""
+    for options in ([], ["--at-once"]):
+        assert run("keys", "rotate", *options, "--dev", "--data-dir", "d").exit_code == 0
+    assert sorted(listed(run).values()) == ["has ended", "has ended", "signs"]
+
+
 def test_private_keys_are_never_shown(run: Run) -> None:
     listed(run)
     output = run("keys", "list", "--dev", "--data-dir", "d").output

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,5 +40,7 @@ async def _make(tx: Transaction) -> None:
 async def test_no_query_walks_through_all_sessions(tmp_path: Path, query: Query, index: str) -> None:
     async with open_sqlite(tmp_path / "plans.db") as database:
         await database.run(_make)
-        steps = await database.fetch(Query("test.plan", f"EXPLAIN QUERY PLAN {query.sql}"), *("x",) * 9)
+        num_parameters = max(map(int, re.findall(r"\$(\d)", query.sql)))
+        plan = Query("test.plan", f"EXPLAIN QUERY PLAN {query.sql}")
+        steps = await database.fetch(plan, *("x",) * num_parameters)
         assert any(f"USING INDEX {index} " in step[3] for step in steps), steps

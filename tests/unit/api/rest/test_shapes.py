@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from api.rest.shapes import Device, session_shape
+from api.rest.shapes import Device, own_session_shape, session_shape
 from sessions.login_session import LoginSession
-from sessions.session_view import describe_in_list
+from sessions.session_view import describe, describe_in_list
 
 SESSION = LoginSession(
     id="s",
@@ -31,6 +31,10 @@ SESSION = LoginSession(
 def test_a_session(sid: str) -> None:
     shape = session_shape(SESSION, connections=2, current_sid=sid)
     assert msgspec.to_builtins(shape) == describe_in_list(SESSION, 2, sid)
+
+
+def test_the_session_of_tokens() -> None:
+    assert msgspec.to_builtins(own_session_shape(SESSION)) == describe(SESSION) | {"current": True}
 
 
 @pytest.mark.parametrize("device_id", ["a" * 16, "a" * 64, "A-z_0123456789abc"])

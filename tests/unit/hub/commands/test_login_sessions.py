@@ -24,6 +24,7 @@ class FakeAuthority(Authority):
     """Tokens are `own:<user>:<sid>:<role>`; `expired` and `forged` are what they say; the rest is not its own."""
 
     revoked: set[str] = field(default_factory=set)
+    roles: dict[str, frozenset[str]] = field(default_factory=dict)
     told: list[tuple[str, str]] = field(default_factory=list)
 
     async def authenticate(self, token: str) -> ConnectClaims | None:
@@ -39,6 +40,9 @@ class FakeAuthority(Authority):
 
     def is_revoked(self, session: SessionRef) -> bool:
         return session.sid in self.revoked
+
+    def is_outdated(self, session: SessionRef) -> bool:
+        return session.roles != self.roles.get(session.sid, session.roles)
 
     def connected(self, connection: Connection) -> None:
         assert connection.hub.registry.of_user(connection.user, client=connection.client_id), "it can be found"
@@ -100,6 +104,17 @@ async def test_a_revoked_session_does_not_get_in() -> None:
     client = node.client()
     await client.send({"id": 1, "connect": {"token": "own:ann:s1:USER"}})
     assert client.goodbye == codes.SESSION_REVOKED
+    await client.vanish()
+    assert authority.told == []
+
+
+async def test_roles_that_have_changed_do_not_get_in() -> None:
+    node, authority = node_with_authority()
+    authority.roles["s1"] = frozenset({"OTHER"})
+    client = node.client()
+    (answer,) = await client.send({"id": 1, "connect": {"token": "own:ann:s1:USER"}})
+    assert answer["error"]["code"] == codes.TOKEN_EXPIRED.code
+    assert node.hub.registry.of_session("s1") == []
     await client.vanish()
     assert authority.told == []
 

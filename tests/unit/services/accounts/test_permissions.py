@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from itertools import product
+from unittest.mock import Mock
 
 import pytest
 
+from hub.commands.rpc import RPCMethods
 from services.accounts.permissions import Action, may, require
 from services.accounts.user import Role
+from sessions.login_sessions import LoginSessions
 from sessions.principal import Principal
 from sessions.refusal import Kind, Refusal
+from sessions.rpc import register
+from sessions.state.documents import StateDocuments
 
 ME, OTHER, NOBODY = "user-me", "user-other", ""
 OWNERS = {"own": ME, "other": OTHER, "nobody's": NOBODY}
+
+RPC = {
+    "sessions.list": Action.SESSION_LIST,
+    "sessions.rename": Action.SESSION_RENAME,
+    "sessions.revoke": Action.SESSION_REVOKE,
+    "sessions.revoke_others": Action.SESSION_REVOKE,
+    "sessions.revoke_all": Action.SESSION_REVOKE,
+    "state.list": Action.STATE_READ,
+    "state.get": Action.STATE_READ,
+    "state.changes": Action.STATE_READ,
+    "state.replace": Action.STATE_WRITE,
+    "state.merge": Action.STATE_WRITE,
+    "state.patch": Action.STATE_WRITE,
+    "state.remove": Action.STATE_WRITE,
+}
 
 # What each role may do to its own things, to others', to nobody's (lists, the audit trail). Everything else: no.
 EXPECTED = """
@@ -75,6 +95,18 @@ def test_several_roles_may_what_any_of_them_may(action: Action, whose: str) -> N
     owner = OWNERS[whose]
     together = may(principal(Role.CUSTOMER, Role.ADMIN), action, owner)
     assert together is (may(principal(Role.CUSTOMER), action, owner) or may(principal(Role.ADMIN), action, owner))
+
+
+@pytest.mark.parametrize(("role", "action"), list(product(Role, set(RPC.values()))))
+def test_rpc_which_does_not_ask_does_nothing_that_a_role_may_not(role: Role, action: Action) -> None:
+    """Take one of these away from a role, and RPC has to ask too."""
+    assert may(principal(role), action, ME)
+
+
+def test_every_rpc_method_is_an_action() -> None:
+    methods = RPCMethods(timeout_s=1)
+    register(methods, Mock(LoginSessions), Mock(StateDocuments))
+    assert set(methods._handlers) == RPC.keys()
 
 
 def test_nobody_is_not_the_owner_of_what_is_nobodys() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -35,7 +36,10 @@ def nested(depth: int) -> bytes:
         (b'"\\ud83d\\ude00"', b'"\\ud83d\\ude00"'),
         (b'{"a\\ud800":"\\udc00"}', b'{"a\\ufffd":"\\ufffd"}'),
         (b'{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}', b'{"a":{"a":{"a":1}},"b":[{"a":1},{"a":2}]}'),
-        (b"[" + b"9" * 4_300 + b',{"a":1,"b":2}]', b"[" + b"9" * 4_300 + b',{"a":1,"b":2}]'),
+        (b"[" + b"9" * 300 + b',{"a":1,"b":2}]', b"[" + b"9" * 300 + b',{"a":1,"b":2}]'),
+        (b"0." + b"9" * 4_000, b"0." + b"9" * 4_000),
+        (b"[1e308,-1.7e+308,1e-400,1e00000001]", b"[1e308,-1.7e+308,1e-400,1e00000001]"),
+        (b'{"1e400":"1e400"}', b'{"1e400":"1e400"}'),
         (nested(MAX_DEPTH), nested(MAX_DEPTH)),
         (b"[" + b'"[[[[",' * 50 + b"1]", b"[" + b'"[[[[",' * 50 + b"1]"),
         (b"null", b"null"),
@@ -83,6 +87,26 @@ def test_a_name_that_occurs_twice_is_refused(text: bytes) -> None:
     """Parsers differ in which one they take: two devices would see two documents."""
     with pytest.raises(BadJSON, match="twice"):
         clean_json(text, MAX_DEPTH)
+
+
+@pytest.mark.parametrize(
+    "number", [b"1e400", b"-1E+400", b"1e0000309", b"0.1e310", b"9" * 309, b"-" + b"9" * 4_000, b"9" * 250 + b"e60"]
+)
+@pytest.mark.parametrize("around", [b"%s", b'{"a":1,"b":[%s]}'])
+def test_a_number_that_no_double_holds_is_refused(number: bytes, around: bytes) -> None:
+    """JavaScript reads Infinity and writes null: its replicas would part from ours."""
+    with pytest.raises(BadJSON, match="double"):
+        clean_json(around % number, MAX_DEPTH)
+
+
+@given(st.floats(allow_nan=False), st.integers(-400, 400), st.text(alphabet="0123456789", max_size=320))
+def test_every_other_number_is_let_pass(number: float, exponent: int, digits: str) -> None:
+    text = f"1{digits}.5e{exponent}" if math.isinf(number) else f"{number!r}"
+    if math.isinf(float(text)):
+        with pytest.raises(BadJSON):
+            clean_json(text.encode(), MAX_DEPTH)
+    else:
+        assert clean_json(text.encode(), MAX_DEPTH) == text.encode()
 
 
 @given(JSON)

@@ -63,6 +63,10 @@ SECRET = "s" * 32
             "rest.user_rate_burst: must be 1 or more where rest.user_rate_limit is set",
         ),
         (
+            {"state": {"mutation_rate_burst": 0}},
+            "state.mutation_rate_burst: must be 1 or more where state.mutation_rate_limit is set",
+        ),
+        (
             {"accounts": {"enabled": True, "secret_key": SECRET}, "http_api": {"handler_prefix": "/v1/"}},
             "http_api.handler_prefix: '/v1/' belongs to the server itself",
         ),
