@@ -82,6 +82,7 @@ class Replica:
     connection: int = 0
     is_connected: bool = False
     heard: int = 0  # the highest version it was told of
+    has_heard_otherwise: bool = False  # another epoch was published since the server was last asked
     need: Need = ""
     catching_up: Request | None = None
     sending: Request | None = None
@@ -128,6 +129,7 @@ class Replica:
         made: list[Request] = []
         if self.need and self.catching_up is None:
             self.catching_up = self._request(self.need, since=self.version)
+            self.has_heard_otherwise = False
             made.append(self.catching_up)
         if self.queue and not self.need and not self.catching_up and not self.sending:
             self.sending = self._send(self.queue[0])
@@ -148,7 +150,7 @@ class Replica:
         if not self.is_connected:
             return
         if change["epoch"] != self.epoch:
-            self.need = "state.get"
+            self.need, self.has_heard_otherwise = "state.get", True
         else:
             self._take(change)
 
@@ -245,6 +247,8 @@ class Replica:
             for change in answer["changes"]:
                 self._take(change)
             self._hear(answer["version"])
+        if self.has_heard_otherwise and not self.need:  # it may be of this epoch, and later than the answer
+            self.need = "state.changes"
 
     def _install(self, document: dict[str, Any]) -> None:
         is_new_epoch = document["epoch"] != self.epoch

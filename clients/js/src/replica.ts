@@ -186,7 +186,10 @@ export class Replica {
 
   /** A publication. What comes while the server has to be asked is only noted: the answer has it, or one more will. */
   receive(change: Change & { epoch: string }): void {
-    if (this.isLoaded && change.epoch !== this.#confirmed.epoch) return this.#needs("document");
+    if (this.isLoaded && change.epoch !== this.#confirmed.epoch) {
+      this.#rumoured = Infinity; // versions of another history compare with nothing: it may be later than the answer
+      return this.#needs("document");
+    }
     this.#rumoured = Math.max(this.#rumoured, change.version);
     if (this.#need === "nothing") this.#take(change);
   }

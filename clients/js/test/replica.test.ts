@@ -286,6 +286,18 @@ describe("one replica", () => {
     expect(replica.confirmed).toEqual({ epoch: "e", version: 3, value: [0, 1, 2] });
   });
 
+  test("what is published after a restore and before the answer is asked for", () => {
+    const replica = loaded({ a: 1 }, 5);
+    replica.receive({ version: 1, kind: "merge", patch: { a: 2 }, mutation: "x", epoch: "other" });
+    expect(replica.ask()).toBe("document");
+    replica.receive({ version: 2, kind: "merge", patch: { a: 3 }, mutation: "y", epoch: "other" });
+    replica.takeDocument({ epoch: "other", version: 1, value: { a: 2 } });
+    expect(replica.ask()).toBe("changes");
+    const change = { version: 2, kind: "merge" as const, patch: { a: 3 }, mutation: "y" };
+    replica.takeChanges({ version: 2, epoch: "other", complete: true, changes: [change] });
+    expect([replica.need, replica.value]).toEqual(["nothing", { a: 3 }]);
+  });
+
   test("an older document of the same epoch changes nothing", () => {
     const replica = loaded({ a: 2 }, 2);
     replica.takeDocument({ epoch: "e", version: 1, value: { a: 1 } });
