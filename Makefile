@@ -107,7 +107,7 @@ lock:  ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra postgres --extra speed --group dev pyproject.toml
 	uv pip compile $(lock_options) -o requirements/node.txt --group node
 
-lock_options := --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock'
+lock_options := --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
 
 .PHONY: clean
 clean:  ## Remove everything that can be made again, .venv included

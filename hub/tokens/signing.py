@@ -1,4 +1,4 @@
-"""Tokens for development: what an application's backend would sign, for the CLI, the demo and tests."""
+"""Tokens for development: what an application's backend would sign, for the CLI and tests."""
 
 from __future__ import annotations
 

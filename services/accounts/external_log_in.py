@@ -23,15 +23,10 @@ from storage.database import UniqueViolation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.clock import Clock
-    from services.accounts.config import ThrottleConfig
     from services.accounts.identity import ExternalIdentity, IdentityVerifier
-    from services.accounts.session_keeper import SessionKeeper
-    from services.accounts.store import UserStore
-    from services.accounts.throttle import Throttle
-    from sessions.audit import Audit
+    from services.accounts.parts import Parts
     from sessions.login_session import DeviceInfo, Tokens
-    from storage.database import Database, Transaction
+    from storage.database import Transaction
 
 METHOD: Final = "identity_provider"
 
@@ -43,31 +38,15 @@ class _NotLinkable(Exception):
 class ExternalLogIn:
     """Finds, links or makes the account of an identity, and opens sessions; see `Accounts.login_external`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it is put together from
-        self,
-        database: Database,
-        store: UserStore,
-        sessions: SessionKeeper,
-        verifier: IdentityVerifier | None,
-        throttle: Throttle,
-        audit: Audit,
-        limits: ThrottleConfig,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._sessions = sessions
+    def __init__(self, parts: Parts, verifier: IdentityVerifier | None) -> None:
+        self._parts = parts
         self._verifier = verifier
-        self._throttle = throttle
-        self._audit = audit
-        self._limits = limits
-        self._clock = clock
         self.num_failed = 0
 
     async def log_in(self, issuer: str, token: str, device: DeviceInfo, *, address: str) -> tuple[User, Tokens]:
         """See `Accounts.login_external`."""
-        attempts = (Attempt("login.address", network_of(address), self._limits.login_address),)
-        async with self._throttle.counting(attempts):
+        attempts = (Attempt("login.address", network_of(address), self._parts.limits.login_address),)
+        async with self._parts.throttle.counting(attempts):
             identity = await self._verified(issuer, token, address)
             account = await self._account_of(identity, address)
             if account is None or not account.user.is_active:
@@ -86,38 +65,38 @@ class ExternalLogIn:
 
     async def _account_of(self, identity: ExternalIdentity, address: str) -> Credentials | None:
         """The account behind the identity; linked or made, if it is new and that is allowed."""
-        if known := await self._store.by_identity(self._database, identity.issuer, identity.subject):
+        if known := await self._parts.store.by_identity(self._parts.database, identity.issuer, identity.subject):
             return known
         try:
             if (linked := await self._linked(identity, address)) or not identity.creates_users:
                 return linked
             return await self._made(identity, address)
         except UniqueViolation:  # the same identity logs in twice at once: the other one was first
-            return await self._store.by_identity(self._database, identity.issuer, identity.subject)
+            return await self._parts.store.by_identity(self._parts.database, identity.issuer, identity.subject)
 
     async def _linked(self, identity: ExternalIdentity, address: str) -> Credentials | None:
         email = believed_email(identity)
         if not identity.links_by_email or not email or not email_address.is_plain(identity.email, email):
             return None
-        found = await self._store.by_email(self._database, email)
+        found = await self._parts.store.by_email(self._parts.database, email)
         if found is None or found.user.role is Role.ADMIN:
             return None
 
         async def link(tx: Transaction) -> None:
-            held = await self._store.lock(tx, found.user.id)
+            held = await self._parts.store.lock(tx, found.user.id)
             if held is None or held.user.role is Role.ADMIN:
                 raise _NotLinkable
-            await self._store.replace_password(tx, held, "", self._now_ms())
+            await self._parts.store.replace_password(tx, held, "", self._now_ms())
             await self._add_identity(tx, identity, held.user, address, "identity.linked")
 
         actor = f"identity_provider:{identity.issuer}"
         try:
-            await self._sessions.revoke_all(
+            await self._parts.sessions.revoke_all(
                 found.user.id, "identity_provider", actor=actor, address=address, together=link
             )
         except _NotLinkable:
             return None
-        return await self._store.by_id(self._database, found.user.id)
+        return await self._parts.store.by_id(self._parts.database, found.user.id)
 
     async def _made(self, identity: ExternalIdentity, address: str) -> Credentials | None:
         """A new customer. An address that is taken or cannot be believed is not theirs: they get a placeholder."""
@@ -126,33 +105,33 @@ class ExternalLogIn:
         async def make(tx: Transaction) -> Credentials | None:
             for candidate in filter(None, (email, email_address.placeholder(user_id))):
                 user = User(user_id, candidate, _name_of(identity), Role.CUSTOMER, Status.ACTIVE, self._now_ms())
-                if await self._store.add(tx, user, ""):
+                if await self._parts.store.add(tx, user, ""):
                     await self._add_identity(tx, identity, user, address, "user.registered")
                     return Credentials(user, "")
             return None
 
-        return await self._database.run(make)
+        return await self._parts.database.run(make)
 
     async def _add_identity(
         self, tx: Transaction, identity: ExternalIdentity, user: User, address: str, action: str
     ) -> None:
-        await self._store.add_identity(tx, identity.issuer, identity.subject, user.id, self._now_ms())
+        await self._parts.store.add_identity(tx, identity.issuer, identity.subject, user.id, self._now_ms())
         detail = {"issuer": identity.issuer, "subject": identity.subject}
-        await self._audit.record(tx, action, actor=user.id, subject=user.id, address=address, detail=detail)
+        await self._parts.audit.record(tx, action, actor=user.id, subject=user.id, address=address, detail=detail)
 
     async def _open(
         self, user: User, identity: ExternalIdentity, device: DeviceInfo, address: str, attempts: Sequence[Attempt]
     ) -> tuple[User, Tokens]:
         async def admit(tx: Transaction) -> frozenset[str]:
             nonlocal user
-            held = await self._store.hold(tx, user.id)
+            held = await self._parts.store.hold(tx, user.id)
             if held is None or not held.user.is_active:
                 raise invalid_credentials()
-            await self._throttle.give_back(tx, attempts)
+            await self._parts.throttle.give_back(tx, attempts)
             user = held.user
             return user.roles
 
-        tokens = await self._sessions.open(
+        tokens = await self._parts.sessions.open(
             user.id,
             device,
             address=address,
@@ -170,16 +149,16 @@ class ExternalLogIn:
         detail = {"why": why, "issuer": issuer}
 
         async def work(tx: Transaction) -> None:
-            await self._audit.record(
+            await self._parts.audit.record(
                 tx, "login.failed", actor=ANONYMOUS, subject=subject, address=address, detail=detail
             )
 
         self.num_failed += 1
-        await self._database.run(work)
+        await self._parts.database.run(work)
         return invalid_credentials()
 
     def _now_ms(self) -> int:
-        return int(self._clock.now_s() * 1000)
+        return int(self._parts.clock.now_s() * 1000)
 
 
 def believed_email(identity: ExternalIdentity) -> str:

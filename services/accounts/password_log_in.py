@@ -15,16 +15,11 @@ from sessions.refusal import Kind, Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.clock import Clock
-    from services.accounts.config import ThrottleConfig
+    from services.accounts.parts import Parts
     from services.accounts.password_hashing import PasswordHashing
-    from services.accounts.session_keeper import SessionKeeper
-    from services.accounts.store import UserStore
-    from services.accounts.throttle import Throttle
     from services.accounts.user import Credentials, User
-    from sessions.audit import Audit
     from sessions.login_session import DeviceInfo, Tokens
-    from storage.database import Database, Transaction
+    from storage.database import Transaction
 
 NOBODY: Final = "00000000-0000-7000-8000-000000000000"
 """Whom an unknown address is looked up as, so that it costs what a known one costs."""
@@ -43,34 +38,18 @@ class _Changed(Exception):
 class PasswordLogIn:
     """Checks passwords and opens sessions; see `Accounts.login`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it is put together from
-        self,
-        database: Database,
-        store: UserStore,
-        sessions: SessionKeeper,
-        passwords: PasswordHashing,
-        throttle: Throttle,
-        audit: Audit,
-        limits: ThrottleConfig,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._sessions = sessions
+    def __init__(self, parts: Parts, passwords: PasswordHashing) -> None:
+        self._parts = parts
         self._passwords = passwords
-        self._throttle = throttle
-        self._audit = audit
-        self._limits = limits
-        self._clock = clock
         self.num_failed = 0
 
     async def log_in(self, email: str, password: str, device: DeviceInfo, *, address: str) -> tuple[User, Tokens]:
         """See `Accounts.login`."""
         folded = email_address.fold(email)
         password_policy.check_length(password, "password")
-        account = await self._store.by_email(self._database, folded)
+        account = await self._parts.store.by_email(self._parts.database, folded)
         attempts = await self._attempts(account, folded, device, address)
-        async with self._throttle.counting(attempts):
+        async with self._parts.throttle.counting(attempts):
             return await self._admitted(account, password, device, address, attempts)
 
     async def _admitted(
@@ -86,16 +65,16 @@ class PasswordLogIn:
             try:
                 return await self._open(account, device, address, attempts)
             except _Changed:
-                account = await self._store.by_id(self._database, account.user.id)
+                account = await self._parts.store.by_id(self._parts.database, account.user.id)
         raise await self._refusal(account, device, address, "changed meanwhile")
 
     async def _attempts(
         self, account: Credentials | None, folded: str, device: DeviceInfo, address: str
     ) -> Sequence[Attempt]:
         """A device that was logged in before has a bucket of its own, so that strangers cannot lock its owner out."""
-        limits = self._limits
+        limits = self._parts.limits
         user_id = account.user.id if account else NOBODY
-        if await self._sessions.has_known_device(user_id, device.id) and account:
+        if await self._parts.sessions.has_known_device(user_id, device.id) and account:
             return (Attempt("login.device", f"{folded}\0{device.id}", limits.login_device),)
         return (
             Attempt("login.account", folded, limits.login_account),
@@ -121,8 +100,8 @@ class PasswordLogIn:
             new_hash = await self._passwords.hash(password)
         except Refusal:
             return account
-        now_ms = int(self._clock.now_s() * 1000)
-        if await self._database.run(lambda tx: self._store.replace_password(tx, account, new_hash, now_ms)):
+        now_ms = int(self._parts.clock.now_s() * 1000)
+        if await self._parts.database.run(lambda tx: self._parts.store.replace_password(tx, account, new_hash, now_ms)):
             return type(account)(account.user, new_hash)
         return account
 
@@ -134,14 +113,14 @@ class PasswordLogIn:
         async def admit(tx: Transaction) -> frozenset[str]:
             """In the unit of work that opens the session: a password change or a ban is before it or after it."""
             nonlocal user
-            held = await self._store.hold(tx, user.id)
+            held = await self._parts.store.hold(tx, user.id)
             if held is None or held.password_hash != account.password_hash or not held.user.is_active:
                 raise _Changed
-            await self._throttle.give_back(tx, attempts)
+            await self._parts.throttle.give_back(tx, attempts)
             user = held.user
             return user.roles
 
-        tokens = await self._sessions.open(
+        tokens = await self._parts.sessions.open(
             user.id, device, address=address, roles=user.roles, method="password", admit=admit
         )
         return user, tokens
@@ -151,7 +130,7 @@ class PasswordLogIn:
         subject = account.user.id if account else ""
 
         async def work(tx: Transaction) -> None:
-            await self._audit.record(
+            await self._parts.audit.record(
                 tx,
                 "login.failed",
                 actor=ANONYMOUS,
@@ -161,7 +140,7 @@ class PasswordLogIn:
             )
 
         self.num_failed += 1
-        await self._database.run(work)
+        await self._parts.database.run(work)
         return invalid_credentials()
 
 

@@ -14,64 +14,43 @@ from sessions.refusal import Kind, Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.clock import Clock
-    from services.accounts.config import ThrottleConfig
+    from services.accounts.parts import Parts
     from services.accounts.password_hashing import PasswordHashing
-    from services.accounts.session_keeper import SessionKeeper
-    from services.accounts.store import UserStore
-    from services.accounts.throttle import Throttle
-    from sessions.audit import Audit
     from sessions.principal import Principal
-    from storage.database import Database, Transaction
+    from storage.database import Transaction
 
 
 class Profile:
     """A user's own name and password."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it is put together from
-        self,
-        database: Database,
-        store: UserStore,
-        sessions: SessionKeeper,
-        passwords: PasswordHashing,
-        throttle: Throttle,
-        audit: Audit,
-        limits: ThrottleConfig,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._sessions = sessions
+    def __init__(self, parts: Parts, passwords: PasswordHashing) -> None:
+        self._parts = parts
         self._passwords = passwords
-        self._throttle = throttle
-        self._audit = audit
-        self._limits = limits
-        self._clock = clock
 
     async def user(self, user_id: str) -> User:
         """See `Accounts.user`."""
-        return _found(await self._store.by_id(self._database, user_id)).user
+        return _found(await self._parts.store.by_id(self._parts.database, user_id)).user
 
     async def rename(self, user_id: str, name: str) -> User:
         """See `Accounts.rename`."""
         cleaned = clean_name(name)
 
         async def work(tx: Transaction) -> User:
-            _found(await self._store.lock(tx, user_id))
-            await self._store.set_name(tx, user_id, cleaned, self._now_ms())
-            await self._audit.record(tx, "user.renamed", actor=user_id, subject=user_id)
-            return _found(await self._store.by_id(tx, user_id)).user
+            _found(await self._parts.store.lock(tx, user_id))
+            await self._parts.store.set_name(tx, user_id, cleaned, self._now_ms())
+            await self._parts.audit.record(tx, "user.renamed", actor=user_id, subject=user_id)
+            return _found(await self._parts.store.by_id(tx, user_id)).user
 
-        return await self._database.run(work)
+        return await self._parts.database.run(work)
 
     async def change_password(self, principal: Principal, current: str, new: str, *, address: str) -> None:
         """See `Accounts.change_password`."""
         require(principal, Action.PASSWORD_CHANGE, principal.user)
         password_policy.check_length(current, "current_password")
-        account = _found(await self._store.by_id(self._database, principal.user))
+        account = _found(await self._parts.store.by_id(self._parts.database, principal.user))
         password_policy.check(new, email=account.user.email, name=account.user.name, field="new_password")
-        attempts = (Attempt("password.change", principal.user, self._limits.password_change),)
-        async with self._throttle.counting(attempts):
+        attempts = (Attempt("password.change", principal.user, self._parts.limits.password_change),)
+        async with self._parts.throttle.counting(attempts):
             if not await self._passwords.verify(account.password_hash, current):
                 raise await self._refusal(principal, address)
             await self._replace(principal, account, await self._passwords.hash(new), attempts, address)
@@ -82,12 +61,12 @@ class Profile:
 
         async def replace(tx: Transaction) -> None:
             # Whoever else has just changed it with the same knowledge was first: its word counts, and not this one.
-            if not await self._store.replace_password(tx, account, new_hash, self._now_ms()):
+            if not await self._parts.store.replace_password(tx, account, new_hash, self._now_ms()):
                 raise invalid_credentials()
-            await self._throttle.give_back(tx, attempts)
+            await self._parts.throttle.give_back(tx, attempts)
             await self._record(tx, "password.changed", principal, address)
 
-        await self._sessions.revoke_others(
+        await self._parts.sessions.revoke_others(
             principal.user,
             principal.sid,
             "password_changed",
@@ -97,16 +76,16 @@ class Profile:
         )
 
     async def _refusal(self, principal: Principal, address: str) -> Refusal:
-        await self._database.run(lambda tx: self._record(tx, "password.change_failed", principal, address))
+        await self._parts.database.run(lambda tx: self._record(tx, "password.change_failed", principal, address))
         return invalid_credentials()
 
     async def _record(self, tx: Transaction, action: str, principal: Principal, address: str) -> None:
-        await self._audit.record(
+        await self._parts.audit.record(
             tx, action, actor=principal.user, subject=principal.user, session=principal.sid, address=address
         )
 
     def _now_ms(self) -> int:
-        return int(self._clock.now_s() * 1000)
+        return int(self._parts.clock.now_s() * 1000)
 
 
 def _found(account: Credentials | None) -> Credentials:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.accounts.administration import Administration
 from services.accounts.external_log_in import ExternalLogIn
+from services.accounts.parts import Parts
 from services.accounts.password_hashing import PasswordHashing
 from services.accounts.password_log_in import PasswordLogIn
 from services.accounts.profile import Profile
@@ -78,15 +79,15 @@ class Accounts:
         passwords: PasswordHashing,
         verifier: IdentityVerifier | None = None,
     ) -> None:
-        limits = config.throttle
         store = UserStore()
         throttle = Throttle(database, config.secret, clock)
+        parts = Parts(database, store, sessions, throttle, audit, config.throttle, clock)
         self._throttle = throttle
         self._passwords = passwords
         self._registration = Registration(database, store, passwords, throttle, audit, config, clock)
-        self._by_password = PasswordLogIn(database, store, sessions, passwords, throttle, audit, limits, clock)
-        self._external = ExternalLogIn(database, store, sessions, verifier, throttle, audit, limits, clock)
-        self._profile = Profile(database, store, sessions, passwords, throttle, audit, limits, clock)
+        self._by_password = PasswordLogIn(parts, passwords)
+        self._external = ExternalLogIn(parts, verifier)
+        self._profile = Profile(parts, passwords)
         self._sweep = Sweep(throttle, audit, config, clock)
         self._administration = Administration(database, store, sessions, audit, clock)
 

@@ -197,7 +197,7 @@ async def test_login_moves_a_hash_to_the_current_parameters(storage: Storage) ->
         await world.refused_login()
         assert await world.rows("users") == [old_row]
         await world.login()
-        account = await world.accounts._profile._store.by_id(world.database, user.id)
+        account = await world.accounts._profile._parts.store.by_id(world.database, user.id)
         assert account is not None
         assert "m=16,t=2,p=1" in account.password_hash
         assert not world.passwords.is_outdated(account.password_hash)

@@ -226,7 +226,7 @@ async def test_an_account_and_its_sessions_change_together_or_not_at_all(
         if not now.is_active:
             assert sessions == []
         elif change == "password":
-            row = await platform.accounts._profile._store.by_id(storage.auth, user.id)
+            row = await platform.accounts._profile._parts.store.by_id(storage.auth, user.id)
             assert row is not None
             is_new = await platform.accounts._passwords.verify(row.password_hash, NEW_PASSWORD)
             assert len(sessions) == (1 if is_new else 2)
