@@ -104,7 +104,7 @@ setup: $(stamps)/dev $(stamps)/node  ## Put everything for development into .ven
 .PHONY: lock
 lock:  ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile $(lock_options) -o requirements/runtime.txt pyproject.toml
-	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra postgres --extra speed --group dev pyproject.toml
+	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra postgres --extra rabbitmq --extra redis --extra speed --group dev pyproject.toml
 	uv pip compile $(lock_options) -o requirements/node.txt --group node
 
 lock_options := --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'

@@ -15,7 +15,7 @@ from msgspec import Struct
 from hub.protocol.messages import ClientInfo, Publication, StreamPosition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,14 @@ class EngineListener(Protocol):
     def on_leave(self, channel: str, info: ClientInfo) -> None: ...
 
     def on_control(self, message: bytes) -> None:
-        """A control message of any node, this one included, at most once."""
+        """A control message of any node, this one included: in the order of the engine, at most once."""
+
+    def on_lapse(self) -> None:
+        """This node was out of touch for longer than its lease (paused, or starved of CPU): others count it as gone.
+
+        Called before anything that came meanwhile is handed over: whatever the node's clients would see of it may be
+        older than what they have seen elsewhere.
+        """
 
 
 class Engine(Protocol):
@@ -114,6 +121,16 @@ class Engine(Protocol):
 
         Acknowledged means stored and announced: after it returns, history holds the publication. The caller gives up
         `publication`: the engine sets its offset.
+        """
+
+    async def publish_many(
+        self, channel: str, entries: Sequence[tuple[Publication, PublishOptions]]
+    ) -> list[PublishOutcome]:
+        """`publish` each to the same channel, in this order, with nothing after the first that fails.
+
+        Raises:
+            EngineUnavailable: some of the first ones may have been published; repeat all of them, in this order, with
+                the same idempotency keys.
         """
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
@@ -146,8 +163,8 @@ class Engine(Protocol):
 
     async def unsubscribe(self, channel: str) -> None: ...
 
-    async def control(self, message: bytes) -> None:
-        """Hand a message to every node, this one included."""
+    async def control(self, message: bytes, node: str = "") -> None:
+        """Hand a message to every node, this one included; or to the node of this uid alone."""
 
     async def announce(self, node: NodeInfo) -> None:
         """Tell the other nodes about this one; repeated every few seconds, it is also the node's lease."""

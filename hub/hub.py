@@ -145,6 +145,11 @@ class Hub:
     def on_control(self, message: bytes) -> None:
         self.control.receive(message)
 
+    def on_lapse(self) -> None:
+        """Send every connection away before it is given anything: its client recovers elsewhere, or here, anew."""
+        for connection in list(self.registry.opened):
+            connection.close(codes.SHUTDOWN)
+
     def _tell_watchers(self, channel: str, reply: Reply) -> None:
         live = self.index.get(channel)
         if live is None or not live.watchers:

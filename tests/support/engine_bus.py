@@ -9,7 +9,7 @@ from hub.engines.memory import MemoryEngine
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hub.clock import Clock
     from hub.engine import EngineListener, NodeInfo, PresenceStats, PublishOptions
@@ -79,6 +79,11 @@ class NodeEngine(Engine):
     async def publish(self, channel: str, publication: Publication, options: PublishOptions) -> PublishOutcome:
         return await self._store.publish(channel, publication, options)
 
+    async def publish_many(
+        self, channel: str, entries: Sequence[tuple[Publication, PublishOptions]]
+    ) -> list[PublishOutcome]:
+        return await self._store.publish_many(channel, entries)
+
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         await self._store.publish_join(channel, info)
 
@@ -112,8 +117,8 @@ class NodeEngine(Engine):
         if not any(channel in node.subscribed for node in self._bus.nodes):
             await self._store.unsubscribe(channel)
 
-    async def control(self, message: bytes) -> None:
-        await self._store.control(message)
+    async def control(self, message: bytes, node: str = "") -> None:
+        await self._store.control(message, node)
 
     async def announce(self, node: NodeInfo) -> None:
         await self._store.announce(node)

@@ -12,7 +12,7 @@ from hub.engines.memory.snapshot import FORMAT, OutcomeImage, Snapshot, decode_s
 from hub.engines.memory.streams import Streams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hub.clock import Clock
     from hub.engine import EngineListener, History, HistoryQuery, NodeInfo, PresenceStats, PublishOptions
@@ -81,6 +81,11 @@ class MemoryEngine:
             self._hand_over(channel, publication, outcome)
         return outcome
 
+    async def publish_many(
+        self, channel: str, entries: Sequence[tuple[Publication, PublishOptions]]
+    ) -> list[PublishOutcome]:
+        return [await self.publish(channel, publication, options) for publication, options in entries]
+
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         if channel in self._subscriptions:
             self._listener.on_join(channel, info)
@@ -118,7 +123,11 @@ class MemoryEngine:
     async def unsubscribe(self, channel: str) -> None:
         self._subscriptions.discard(channel)
 
-    async def control(self, message: bytes) -> None:
+    async def control(
+        self,
+        message: bytes,
+        node: str = "",  # noqa: ARG002  there is one node only
+    ) -> None:
         self._listener.on_control(message)
 
     async def announce(self, node: NodeInfo) -> None:
