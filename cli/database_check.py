@@ -10,6 +10,7 @@ from cli.check import Check, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sessions.config import SessionsConfig
     from settings.model import Settings
     from storage.config import StorageConfig
     from storage.migration import SchemaStatus
@@ -19,16 +20,28 @@ def check_database(settings: Settings, data_dir: Path) -> Check | None:
     """None where accounts are off. Looks only: nothing is made and nothing is migrated."""
     if not settings.accounts.enabled:
         return None
-    from settings.session_views import storage_config
+    from sessions.secret_mark import AnotherSecret
+    from settings.session_views import sessions_config, storage_config
     from storage.database import CannotOpen, StorageUnavailable
-    from storage.opening import status_of
 
     config = storage_config(settings, data_dir)
     subject = _subject(config)
     try:
-        return _judge(subject, config, asyncio.run(status_of(config)))
-    except (CannotOpen, StorageUnavailable, OSError) as exc:
+        return _judge(subject, config, asyncio.run(_examined(config, sessions_config(settings))))
+    except (CannotOpen, StorageUnavailable, AnotherSecret, OSError) as exc:
         return Check(Status.FAIL, subject, str(exc))
+
+
+async def _examined(config: StorageConfig, sessions: SessionsConfig) -> SchemaStatus:
+    """Raises: AnotherSecret."""
+    from sessions.secret_mark import check_secret
+    from storage.opening import open_storage, status_of
+
+    schema = await status_of(config)
+    if schema.applied and not schema.pending:
+        async with open_storage(config) as storage:
+            await check_secret(storage.auth, sessions.secret, sessions.previous_secret)
+    return schema
 
 
 def _judge(subject: str, config: StorageConfig, schema: SchemaStatus) -> Check:

@@ -157,10 +157,13 @@ def check_port(address: str, port: int) -> Check:
 
 
 def _stand_in_secrets(choice: ConfigChoice) -> DevSecrets | None:
-    """Secrets for looking only: nothing is written."""
-    from settings.dev_secrets import FILE_NAME, new_dev_secrets
+    """Those that the server would have, where it has run before; else some for looking only, written nowhere."""
+    from settings.dev_secrets import FILE_NAME, load_dev_secrets, new_dev_secrets
 
-    return new_dev_secrets(choice.data_dir / FILE_NAME) if choice.is_dev else None
+    if not choice.is_dev:
+        return None
+    path = choice.data_dir / FILE_NAME
+    return load_dev_secrets(choice.data_dir) if path.exists() else new_dev_secrets(path)
 
 
 def _bind(address: str, port: int) -> None:

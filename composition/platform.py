@@ -19,8 +19,10 @@ from services.identity.seen_tokens import SeenTokens
 from sessions.audit import Audit
 from sessions.login_sessions import LoginSessions
 from sessions.rpc import register as register_rpc
+from sessions.secret_mark import AnotherSecret, require_same_secret
 from sessions.signing_keys import SigningKeys
 from sessions.state.documents import open_state
+from storage.database import CannotOpen
 from storage.migration import prepare_schema
 from storage.opening import is_embedded, open_storage
 
@@ -49,6 +51,10 @@ async def open_prepared_storage(config: PlatformConfig) -> AsyncIterator[Storage
     async with open_storage(config.storage) as storage:
         may_migrate = config.may_migrate or is_embedded(config.storage)
         await prepare_schema(storage.auth, config.storage, may_migrate=may_migrate)
+        try:
+            await require_same_secret(storage.auth, config.sessions.secret, config.sessions.previous_secret)
+        except AnotherSecret as exc:
+            raise CannotOpen(str(exc)) from exc
         yield storage
 
 

@@ -65,6 +65,7 @@ class SessionsConfig:
     Attributes:
         secret: seals signing keys and marks refresh tokens as ours; at least 32 bytes, the same on all nodes. With
             another one, refresh tokens are refused and new signing keys are made.
+        previous_secret: what it was before, while it is being changed; empty else.
         max_per_user: live sessions of one user, 0 for no limit.
         limit_policy: what one more log-in does: it is refused (409 session_limit), or it ends the oldest.
         device_offline_grace_s: how long a device may be without connection before the others are told.
@@ -74,6 +75,7 @@ class SessionsConfig:
     """
 
     secret: bytes = field(repr=False)
+    previous_secret: bytes = field(default=b"", repr=False)
     tokens: TokenIssueConfig = field(default_factory=TokenIssueConfig)
     state: StateConfig = field(default_factory=StateConfig)
     max_per_user: int = 100

@@ -65,7 +65,7 @@ class AccountsSettings(Section):
     secret_key: Secret = Field(
         NO_SECRET,
         description="Seals signing keys and peppers passwords; 32 bytes or more, the same on all nodes. Keep a copy: "
-        "without it every password is lost.",
+        "without it every password is lost, and no server starts on the database.",
     )
     previous_secret_key: Secret = Field(
         NO_SECRET, description="What it was before: passwords made under it stay good while their users log in again."

@@ -50,6 +50,7 @@ def sessions_config(settings: Settings) -> SessionsConfig:
     sessions = settings.sessions
     return SessionsConfig(
         secret=_derived(settings.accounts.secret_key, "sessions"),
+        previous_secret=_derived(settings.accounts.previous_secret_key, "sessions"),
         tokens=_token_issue_config(settings.accounts),
         state=_state_config(settings.state),
         max_per_user=sessions.max_per_user,

@@ -20,6 +20,15 @@ def test_a_database_that_is_there(run: Run) -> None:
     assert "ok   database d/syncline.db" in run("doctor", "--dev", "--data-dir", "d", env=PORT).stdout
 
 
+def test_a_database_of_another_secret(run: Run, tmp_path: Path) -> None:
+    run("keys", "list", "--dev", "--data-dir", "d")
+    (tmp_path / "d" / "dev-secrets.json").unlink()
+    result = run("doctor", "--dev", "--data-dir", "d", env=PORT)
+    assert (result.exit_code, "fail database d/syncline.db: accounts.secret_key" in result.stdout) == (1, True)
+    result = run("keys", "list", "--dev", "--data-dir", "d")
+    assert (result.exit_code, "accounts.secret_key is not the one" in result.output) == (1, True)
+
+
 def test_a_file_that_is_no_database(run: Run, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "syncline.db").write_text("this is no database, it is a text of some length" * 100)
