@@ -54,6 +54,10 @@ test-unit: $(stamps)/dev $(stamps)/test-services  ## Unit and contract tests: no
 test-matrix: $(stamps)/dev $(stamps)/test-services  ## Unit and contract tests on each Python 3.11 to 3.13 found
 	scripts/test-matrix
 
+.PHONY: chaos
+chaos: $(stamps)/dev $(stamps)/test-services  ## Break everything at random and look for a lost event (ARGS="--seed 7 --minutes 10")
+	$(python) -m tests.lab run $(ARGS)
+
 .PHONY: coverage
 coverage: $(stamps)/dev $(stamps)/test-services  ## Branch coverage of the unit and contract tests
 	$(python) -m pytest tests/unit tests/contract --cov --cov-report=term-missing $(ARGS)

@@ -11,15 +11,17 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cli.app import build_app
+from cli.workers_check import check_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from api.config import EdgeConfig
+    from api.config import EdgeConfig, ListenConfig
     from api.server import Extension
     from cli.configuration import ServeOptions
     from composition.config import NodeConfig
@@ -27,8 +29,21 @@ if TYPE_CHECKING:
     from settings.model import Settings
 
 
+class Signals(NamedTuple):
+    """What ends a node, and whether twice ends it at once."""
+
+    ending: tuple[signal.Signals, ...]
+    may_hurry: bool
+
+
+_SIGNALS = Signals((signal.SIGTERM, signal.SIGINT), may_hurry=True)
+
+_WORKER_SIGNALS = Signals((signal.SIGTERM,), may_hurry=False)
+"""Whoever ends all processes of a service, the parent included, asks a worker twice. A parent in a hurry kills."""
+
+
 def serve(options: ServeOptions) -> int:
-    """Run a node until it is told to stop. Returns the exit code."""
+    """Run a node, or several, until told to stop. Returns the exit code."""
     import logging
 
     from cli.configuration import load_with
@@ -38,27 +53,59 @@ def serve(options: ServeOptions) -> int:
     dev = load_dev_secrets(options.data_dir) if options.is_dev else None
     loaded = load_with(options, dev)
     settings = loaded.settings
+    if options.workers > 1:
+        check_workers(settings)
     configure_logging(settings.log.level, settings.log.format)
     for warning in loaded.warnings:
         logging.getLogger("syncline").warning("configuration", extra={"detail": str(warning)})
+    config = _node_config(settings, options)
+    if options.workers > 1:
+        return _serve_with_workers(config, options.workers, dev)
+    return _serve(config, dev)
+
+
+def _serve(config: NodeConfig, dev: DevSecrets | None, *, is_worker: bool = False) -> int:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(_node_config(settings, options), dev))
+        return runner.run(_run(config, dev, _WORKER_SIGNALS if is_worker else _SIGNALS))
 
 
-async def _run(config: NodeConfig, dev: DevSecrets | None) -> int:
+def _serve_with_workers(config: NodeConfig, count: int, dev: DevSecrets | None) -> int:
+    """Everything that a child imports is imported before, once for all of them."""
+    import composition.node  # noqa: F401  # as said
+    from composition.shared_port import ReservedPorts
+    from composition.workers import END_GRACE_S, Workers
+    from hub.clock import SystemClock
+
+    try:
+        ports = ReservedPorts(config.edge.listen)
+    except OSError as exc:
+        print(f"error: cannot listen: {exc}", file=sys.stderr)
+        return 1
+
+    def work(number: int) -> int:
+        ports.close()
+        return _serve(_worker_config(config, ports.listen, number), dev if number == 1 else None, is_worker=True)
+
+    with contextlib.closing(ports):
+        return Workers(count, work, SystemClock(), config.edge.drain.timeout_s + END_GRACE_S).run()
+
+
+async def _run(config: NodeConfig, dev: DevSecrets | None, signals: Signals) -> int:
     from composition.node import run_node
 
     def greet() -> None:
         if dev is not None:
             _greet(config.edge, dev)
 
-    return await run_node(config, _stop_on_signals(), lambda _hub: _demo(dev, config.edge), greet)
+    return await run_node(config, _stop_on_signals(signals), lambda _hub: _demo(dev, config.edge), greet)
 
 
 def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
     from cli.platform_config import platform_config
     from composition.config import NodeConfig
     from sessions.channels import with_session_namespaces
+    from settings.consumer_views import relay_config
+    from settings.redis_views import redis_config
     from settings.views import edge_config, hub_config
     from storage.opening import is_embedded
 
@@ -68,9 +115,28 @@ def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
     platform = platform_config(settings, options.data_dir, may_migrate=options.may_migrate)
     if platform is not None:
         hub = replace(hub, channel=with_session_namespaces(hub.channel))
-    # A database of our own is state that somebody must hold, also in a directory that nobody has named.
-    needs_directory = options.has_state or (platform is not None and is_embedded(platform.storage))
-    return NodeConfig(hub=hub, edge=edge, platform=platform, data_dir=options.data_dir if needs_directory else None)
+    redis = redis_config(settings.engine.redis) if settings.engine.type == "redis" else None
+    # What a node in Redis keeps is there. A database of our own is state that somebody must hold, also in a directory
+    # that nobody has named.
+    has_database = platform is not None and is_embedded(platform.storage)
+    needs_directory = has_database or (options.has_state and redis is None)
+    return NodeConfig(
+        hub=hub,
+        edge=edge,
+        redis=redis,
+        relay=relay_config(settings),
+        platform=platform,
+        data_dir=options.data_dir if needs_directory else None,
+    )
+
+
+def _worker_config(config: NodeConfig, listen: ListenConfig, number: int) -> NodeConfig:
+    """One of several on the same ports, with a name of its own."""
+    return replace(
+        config,
+        hub=replace(config.hub, node_name=f"{config.hub.node_name}_{number}"),
+        edge=replace(config.edge, listen=listen),
+    )
 
 
 def _greet(edge: EdgeConfig, dev: DevSecrets) -> None:
@@ -90,17 +156,17 @@ def _demo(dev: DevSecrets | None, edge: EdgeConfig) -> Extension | None:
     return lambda app: add_demo_routes(app, demo)
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second one ends the process at once."""
+def _stop_on_signals(signals: Signals) -> asyncio.Event:
+    """Set by the first of them; a second one ends the process at once, where it may."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def handle(number: int) -> None:
-        if stop.is_set():
+        if stop.is_set() and signals.may_hurry:
             os._exit(128 + number)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals.ending:
         loop.add_signal_handler(number, handle, number)
     return stop
 

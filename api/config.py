@@ -18,6 +18,8 @@ class ListenConfig:
     port: int = 8000
     internal_address: str = ""
     internal_port: int = 0
+    is_shared: bool = False
+    """Other processes listen on the same ports, and the kernel spreads the connections (SO_REUSEPORT)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,14 @@ class ServerAPIConfig:
     is_insecure: bool = False
     error_mode: Literal["", "transport"] = ""
     max_body_bytes: int = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsConfig:
+    """CloudEvents over HTTP, for callers with the key of the server API."""
+
+    path: str = "/v1/events"
+    max_batch: int = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,7 @@ class EdgeConfig:
     listen: ListenConfig = field(default_factory=ListenConfig)
     websocket: WebSocketConfig = field(default_factory=WebSocketConfig)
     server_api: ServerAPIConfig = field(default_factory=ServerAPIConfig)
+    events: EventsConfig = field(default_factory=EventsConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
     rest: RestConfig = field(default_factory=RestConfig)
     drain: DrainConfig = field(default_factory=DrainConfig)

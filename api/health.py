@@ -25,6 +25,9 @@ STUCK_AFTER_S = 10.0
 MAX_STORAGE_AGE_S = 5.0
 """A storage that has been silent for longer makes the node unready; it is asked each second."""
 
+MAX_ENGINE_AGE_S = 5.0
+"""So does an engine. What is connected stays: its clients catch up when the engine is back."""
+
 
 class HealthChecks:
     """`/healthz`, `/readyz`, `/startupz`, and Centrifugo's `/health`.
@@ -32,6 +35,11 @@ class HealthChecks:
     Args:
         loop_lag_s: how late the event loop is, at this moment.
         storage_age_s: how long ago the storage has given a sign of life; None without a storage.
+        engine_age_s: the same of the engine, for one that is outside of this process.
+
+    Attributes:
+        consumers: which consumers are attached, by name. Told, and no reason to be unready: clients are served all the
+            same.
     """
 
     def __init__(
@@ -40,11 +48,14 @@ class HealthChecks:
         config: HealthConfig,
         loop_lag_s: Callable[[], float],
         storage_age_s: Callable[[], float] | None = None,
+        engine_age_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._hub = hub
         self._config = config
         self._loop_lag_s = loop_lag_s
         self._storage_age_s = storage_age_s
+        self._engine_age_s = engine_age_s
+        self.consumers: Callable[[], dict[str, bool]] = dict
         self.is_started = False
         self.is_draining = False
 
@@ -72,6 +83,8 @@ class HealthChecks:
             age_s = self._storage_age_s()
             checks["storage"] = age_s <= MAX_STORAGE_AGE_S
             detail["storage_age_ms"] = round(age_s * 1000)
+        if consumers := self.consumers():
+            detail["consumers"] = consumers
         return _answer(all(checks.values()), detail)
 
     async def started(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
@@ -81,6 +94,8 @@ class HealthChecks:
         return web.Response(body=b"{}", content_type="application/json")
 
     async def _engine_answers(self) -> bool:
+        if self._engine_age_s() > MAX_ENGINE_AGE_S:
+            return False
         try:
             async with asyncio.timeout(CHECK_DEADLINE_S):
                 await self._hub.engine.nodes()

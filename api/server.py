@@ -19,6 +19,7 @@ from hub.protocol.codes import SHUTDOWN
 
 if TYPE_CHECKING:
     from api.config import EdgeConfig
+    from api.events import EventsEndpoint
     from api.rest.application import RestApplication
     from hub.connection import Connection
     from hub.hub import Hub
@@ -51,8 +52,14 @@ class Server:
     Args:
         rest: the REST API under `/v1`; None where accounts are off.
         storage_age_s: how long ago the storage has given a sign of life; None without a storage.
+        engine_age_s: the same of an engine outside of this process.
         extend: adds routes to the public application (the demo).
+
+    Attributes:
+        events: takes CloudEvents beside the server API; set before the start, None where that is off.
     """
+
+    events: EventsEndpoint | None = None
 
     def __init__(
         self,
@@ -62,12 +69,13 @@ class Server:
         *,
         rest: RestApplication | None = None,
         storage_age_s: Callable[[], float] | None = None,
+        engine_age_s: Callable[[], float] = lambda: 0.0,
         extend: Extension | None = None,
     ) -> None:
         self._hub = hub
         self._config = config
         self.admission = Admission(config.websocket, hub.clock)
-        self.health = HealthChecks(hub, config.health, loop_lag_s, storage_age_s)
+        self.health = HealthChecks(hub, config.health, loop_lag_s, storage_age_s, engine_age_s)
         self._rest = rest
         self._extend = extend
         hub.gauges["connections_open"] = lambda: self.admission.num_open
@@ -128,6 +136,8 @@ class Server:
         self.health.add_routes(app)
         if not self._config.server_api.is_disabled:
             ServerAPI(self._hub, self._config.server_api).add_routes(app)
+            if self.events is not None:
+                self.events.add_routes(app)
 
     async def _listen(self, app: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(
@@ -140,7 +150,9 @@ class Server:
         await runner.setup()
         self._runners.append(runner)
         # No host: all interfaces in both families; Node resolves localhost to ::1 first.
-        site = web.TCPSite(runner, address or None, port, backlog=BACKLOG)
+        site = web.TCPSite(
+            runner, address or None, port, backlog=BACKLOG, reuse_port=self._config.listen.is_shared or None
+        )
         await site.start()
         self._sites.append(site)
         # What the kernel gave: with port 0 it is not what was asked for.

@@ -7,7 +7,6 @@ Answers are HTTP 200 with `result` or `error`, except in transport error mode; a
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from api.api_key import APIKey
 from api.server_api_methods import METHODS, bad_request, error_body, publish
 from api.server_api_requests import BatchRequest
 from hub.errors import EngineUnavailable, ReplyError
@@ -65,7 +65,7 @@ class ServerAPI:
     def __init__(self, hub: Hub, config: ServerAPIConfig) -> None:
         self._hub = hub
         self._config = config
-        self._key = config.key.encode()
+        self._key = APIKey(config)
         self._decoders = {name: msgspec.json.Decoder(request) for name, (request, _) in METHODS.items()}
         self._batch = msgspec.json.Decoder(BatchRequest)
         self._legacy = msgspec.json.Decoder(LegacyCommand)
@@ -101,7 +101,7 @@ class ServerAPI:
         """Check the key before the body is read, and the body before anything is done."""
 
         async def handle(request: web.Request) -> web.Response:
-            if not self._has_key(request):
+            if not self._key.admits(request):
                 return web.Response(status=401)
             body = await _read_body(request)
             try:
@@ -112,19 +112,6 @@ class ServerAPI:
                 return web.Response(status=400, text=_describe(exc))
 
         return handle
-
-    def _has_key(self, request: web.Request) -> bool:
-        """Compare in constant time `X-API-Key` or `Authorization: apikey`; never the URL, which logs keep."""
-        if self._config.is_insecure:
-            return True
-        if not self._key:
-            return False
-        headers = request.headers
-        given = headers.get("X-API-Key")
-        if given is None:
-            scheme, _, value = headers.get("Authorization", "").partition(" ")
-            given = value if scheme.lower() == "apikey" else ""
-        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._key)
 
     def _refused(self, request: web.Request, failure: ReplyError) -> web.Response:
         mode = request.headers.get(ERROR_MODE_HEADER) or self._config.error_mode

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import fnmatch
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from api import server_api_requests as requests
-from api.process_usage import process_usage
+from hub.census import NodeReport, count_clients, node_reports
 from hub.commands.rpc import RPCCall
 from hub.control_operations import DisconnectUser, RefreshUser, SubscribeUser, UnsubscribeUser
+from hub.engine import NodeInfo
 from hub.errors import EngineUnavailable, ReplyError
 from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
@@ -25,7 +24,7 @@ from hub.publishing import PLAINLY, How
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from hub.engine import NodeInfo, PublishOutcome
+    from hub.engine import PublishOutcome
     from hub.hub import Hub
 
     Method = Callable[[Hub, Any], Awaitable[object]]
@@ -178,25 +177,19 @@ async def history_remove(hub: Hub, request: requests.ChannelRequest) -> object:
 
 
 async def channels(hub: Hub, request: requests.ChannelsRequest) -> object:
-    """The channels with subscribers on this node."""
+    """The channels with subscribers, on all nodes."""
     if len(request.pattern) > MAX_PATTERN:
         raise bad_request("pattern", f"is longer than {MAX_PATTERN} characters")
-    matches = re.compile(fnmatch.translate(request.pattern)).match if request.pattern else None
-    found: dict[str, object] = {}
-    for count, (name, channel) in enumerate(list(hub.index.channels.items()), 1):
-        if channel.num_clients and (matches is None or matches(name)):
-            found[name] = {"num_clients": channel.num_clients}
-        if count % PER_SLICE == 0:
-            await asyncio.sleep(0)
-    return {"channels": found}
+    totals = await count_clients(hub, request.pattern)
+    return {"channels": {name: {"num_clients": num_clients} for name, num_clients in totals.items()}}
 
 
 async def info(hub: Hub, request: requests.InfoRequest) -> object:  # noqa: ARG001  # table signature
-    await hub.engine.announce(hub.node_info())
-    return {"nodes": [_node(hub, node) for node in await hub.engine.nodes()]}
+    return {"nodes": [_node(report) for report in await node_reports(hub)]}
 
 
-def _node(hub: Hub, node: NodeInfo) -> dict[str, object]:
+def _node(report: NodeReport | NodeInfo) -> dict[str, object]:
+    node = report if isinstance(report, NodeInfo) else report.node
     described: dict[str, object] = {
         "uid": node.uid,
         "name": node.name,
@@ -207,10 +200,9 @@ def _node(hub: Hub, node: NodeInfo) -> dict[str, object]:
         "num_channels": node.num_channels,
         "uptime": node.uptime_s,
     }
-    if node.uid == hub.uid:
-        uptime_s = hub.clock.monotonic_s() - hub.started_at_s
-        described["metrics"] = {"interval": uptime_s, "items": hub.measures()}
-        described["process"] = process_usage(uptime_s)
+    if isinstance(report, NodeReport):
+        described["metrics"] = {"interval": report.interval_s, "items": report.metrics}
+        described["process"] = report.process
     return described
 
 

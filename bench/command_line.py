@@ -18,9 +18,13 @@ from bench.plan import FULL, QUICK, Plan
 from bench.scenarios import SCENARIOS
 from bench.subjects import centrifuge
 from bench.subjects.accounts import WITH_ACCOUNTS
+from bench.subjects.cluster import CLUSTERS
 from bench.subjects.commits import COMMITS
 from bench.subjects.floors import FLOORS
+from bench.subjects.outbox import OUTBOXES
 from bench.subjects.peers import PEERS
+from bench.subjects.redis_bus import BUSES
+from bench.subjects.relay import RELAYS
 from bench.subjects.subject import Subject
 
 
@@ -78,7 +82,8 @@ def chosen_scenarios(chosen: argparse.Namespace) -> list[str]:
 
 
 def chosen_subjects(chosen: argparse.Namespace) -> list[Subject]:
-    subjects = [*FLOORS, *COMMITS, centrifuge.syncline(), *WITH_ACCOUNTS, *_other(chosen), *PEERS]
+    syncline = [centrifuge.syncline(), *WITH_ACCOUNTS, *BUSES, *CLUSTERS, *RELAYS, *OUTBOXES]
+    subjects = [*FLOORS, *COMMITS, *syncline, *_other(chosen), *PEERS]
     wanted = chosen.subject or [""]
     return [subject for subject in subjects if any(part in subject.name for part in wanted)]
 

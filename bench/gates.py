@@ -12,10 +12,12 @@ from bench.scenarios import (
     http_publish,
     idle_memory,
     mutations,
+    redis_bus,
+    relay_rabbitmq,
     revocation,
     slow_client,
 )
-from bench.subjects import commits, floors, peers
+from bench.subjects import commits, floors, peers, relay
 from bench.subjects.centrifuge import SYNCLINE
 
 Quantity = tuple[Metric, str]
@@ -125,6 +127,15 @@ GATES = [
     Gate("on all devices at half load, SQLite, p99", 20.0, _syncline(mutations.SQLITE.p99_everywhere)),
     Gate("on all devices at half load, PostgreSQL, p99", 20.0, _syncline(mutations.POSTGRES.p99_everywhere)),
     Gate("revocation, answer to last close, p99", 100.0, _syncline(revocation.P99)),
+    Gate(
+        "RabbitMQ to one subscriber / bare consumer",
+        0.8,
+        _syncline(relay_rabbitmq.PER_SECOND),
+        (relay_rabbitmq.PER_SECOND, relay.BARE_CONSUMER),
+        is_minimum=True,
+    ),
+    Gate("Redis bus, CPU of a message received", 4.0, _syncline(redis_bus.CPU_RECEIVE)),
+    Gate("Redis bus, CPU of a message published", 6.0, _syncline(redis_bus.CPU_PUBLISH)),
 ]
 
 

@@ -40,8 +40,16 @@ class RemoteGenerator:
         Raises:
             PhaseFailed: with the generator's reason. Everything it kept is closed.
         """
+        self.begin(order)
+        return self.answer(expected)
+
+    def begin(self, order: orders.Order) -> None:
+        """Have it carried out meanwhile: `answer` is next."""
         self._orders.write(self._encode(order) + b"\n")
         self._orders.flush()
+
+    def answer(self, expected: type[A]) -> A:
+        """Wait for the end of what has begun. Raises as `ask`."""
         answer = self._decode(self._answers.readline())
         if isinstance(answer, expected):
             return answer

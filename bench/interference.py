@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.process_tree import ProcessTree
@@ -13,28 +13,36 @@ _IDLE_FIELDS = (3, 4)  # idle, iowait
 _GUEST_FIELDS = 8  # what follows is contained in what came before
 
 
-class Interference:
-    """The largest share of a core that processes other than its owner took, over all phases of a stage."""
+Share = tuple[Sequence[int], Sequence[ProcessTree]]
+"""Cores, and the processes that they are for."""
 
-    def __init__(self, owners: Mapping[int, ProcessTree]) -> None:
+
+class Interference:
+    """The largest share of a core that processes other than its owners took, over all phases of a stage."""
+
+    def __init__(self, shares: Sequence[Share]) -> None:
         self.worst_share = 0.0
-        self._owners = owners
-        self._begun: dict[int, int] = {}
+        self._shares = shares
+        self._begun: list[int] = []
         self._begun_ns = 0
 
     def begin(self) -> None:
-        self._begun = {core: self._foreign_ns(core) for core in self._owners}
+        self._begun = self._foreign_ns()
         self._begun_ns = time.monotonic_ns()
 
     def end(self) -> None:
         elapsed_ns = time.monotonic_ns() - self._begun_ns
-        for core, before_ns in self._begun.items():
-            share = (self._foreign_ns(core) - before_ns - _TICK_NS) / elapsed_ns
+        for (cores, _), before_ns, after_ns in zip(self._shares, self._begun, self._foreign_ns(), strict=True):
+            share = (after_ns - before_ns - _TICK_NS * len(cores)) / elapsed_ns
             self.worst_share = max(self.worst_share, share)
 
-    def _foreign_ns(self, core: int) -> int:
-        """Time the core was busy without its owner. Off by up to a tick, which `end` forgives."""
-        return busy_ns(Path("/proc/stat").read_text(), core) - self._owners[core].cpu_ns()
+    def _foreign_ns(self) -> list[int]:
+        """Time the cores were busy without their owners. Off by up to a tick each, which `end` forgives."""
+        text = Path("/proc/stat").read_text()
+        return [
+            sum(busy_ns(text, core) for core in cores) - sum(owner.cpu_ns() for owner in owners)
+            for cores, owners in self._shares
+        ]
 
 
 def busy_ns(proc_stat: str, core: int) -> int:

@@ -32,15 +32,25 @@ def raise_open_files_limit() -> int:
     return hard
 
 
+def all_cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
 def cores_available() -> int:
-    return len(os.sched_getaffinity(0))
+    return len(all_cores())
+
+
+def spread_cores() -> list[int]:
+    """Those of a server that takes more than one: without the generator's, where there are more than two."""
+    cores = all_cores()
+    return [core for core in cores if core != GENERATOR_CORE] if len(cores) > 2 else cores
 
 
 @contextlib.contextmanager
-def bound_to(core: int) -> Iterator[None]:
-    """Run the block on that core; a process started in it stays there with all its threads."""
+def bound_to(*cores: int) -> Iterator[None]:
+    """Run the block on these cores; a process started in it stays there with all its threads."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         yield
     finally:
@@ -56,17 +66,19 @@ def pinned_server(
     log: Path,
     environment: Mapping[str, str] | None = None,
     account: str | None = None,
+    cores: Sequence[int] = (SERVER_CORE,),
 ) -> Iterator[int]:
     """Start on the server core, wait until the port accepts, give the pid; terminate at the end.
 
     Args:
         environment: added to ours.
         account: whom to run it as, when not as ourselves.
+        cores: others than the server's, for what works beside it or takes several.
 
     Raises:
         NotStarted: it ended, or the port did not open in time.
     """
-    with log.open("wb") as output, bound_to(SERVER_CORE):
+    with log.open("wb") as output, bound_to(*cores):
         process = subprocess.Popen(
             argv,
             cwd=folder,

@@ -26,6 +26,10 @@ class Plan:
     mutations_s: float = 1.5
     paced_s: float = 2.5
     revocations: int = 100
+    fed_per_second: int = 20_000
+    queued: int = 30_000
+    rows: int = 10_000
+    warm_up_rows: int = 500
     repeats_s: float = 240.0  # for all repetitions of disturbed runs together
 
 
@@ -45,6 +49,9 @@ QUICK = Plan(
     mutations_s=0.3,
     paced_s=0.5,
     revocations=10,
+    queued=2_000,
+    rows=1_000,
+    warm_up_rows=50,
     repeats_s=0.0,
 )
 """Shows that everything runs. Its numbers are not to be quoted."""

@@ -37,14 +37,15 @@ class ProcessTree:
         return sum(int(statm.split(maxsplit=2)[1]) * _PAGE_BYTES for statm in self._read("statm"))
 
     def threads(self) -> list[int]:
-        return [int(task.name) for pid in self._members() for task in _PROC.glob(f"{pid}/task/*")]
+        return [int(task.name) for pid in self.members() for task in _PROC.glob(f"{pid}/task/*")]
 
     def _read(self, pattern: str) -> Iterator[str]:
         """Files of every member. A child may end meanwhile: a database closes connections that are idle."""
-        for pid in self._members():
+        for pid in self.members():
             yield from _texts(_PROC.glob(f"{pid}/{pattern}"))
 
-    def _members(self) -> list[int]:
+    def members(self) -> list[int]:
+        """The roots and all that descends from them."""
         members = [*self._roots]
         for pid in members:
             for children in _texts(_PROC.glob(f"{pid}/task/*/children")):

@@ -12,6 +12,7 @@ from cli.backup import backup, restore
 from cli.checkconfig import checkconfig
 from cli.checktoken import checktoken
 from cli.configuration import ServeOptions
+from cli.dead_letters import dead_letters
 from cli.doctor import doctor
 from cli.genconfig import genconfig
 from cli.healthcheck import healthcheck
@@ -36,6 +37,7 @@ COMMANDS: Final[Mapping[str, Callable[..., Any]]] = {
 
 GROUPS: Final[Mapping[str, typer.Typer]] = {
     "accounts": accounts,
+    "dead-letters": dead_letters,
     "keys": keys,
     "migrate": migrate,
 }

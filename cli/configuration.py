@@ -51,10 +51,12 @@ class ServeOptions(ConfigChoice):
         has_state: keep the state of an orderly stop in the data directory. Not in a directory nobody named, unless in
             development: a container's may not be writable, and two servers started side by side would share it.
         may_migrate: bring the schema of a database that others may use up to date first.
+        workers: how many nodes share the port; more than one are processes of their own.
     """
 
     has_state: bool = False
     may_migrate: bool = False
+    workers: int = 1
 
 
 def token_command_choice(

@@ -22,6 +22,7 @@ from cli.configuration import (
     load_with,
 )
 from cli.database_check import check_database
+from cli.redis_check import check_redis
 
 if TYPE_CHECKING:
     from settings.dev_secrets import DevSecrets
@@ -119,7 +120,7 @@ def check_data_dir(data_dir: Path) -> Check:
 
 
 def check_configuration(choice: ConfigChoice) -> Iterator[Check]:
-    """Every problem and warning of the configuration and, when it is sound, the ports and the database it names."""
+    """Every problem and warning of the configuration and, when it is sound, the ports and servers it names."""
     from settings.problems import SettingsError
 
     try:
@@ -132,9 +133,8 @@ def check_configuration(choice: ConfigChoice) -> Iterator[Check]:
         yield Check(Status.WARN, "configuration", str(warning))
     yield Check(Status.OK, "configuration")
     yield from check_ports(loaded.settings)
-    database = check_database(loaded.settings, choice.data_dir)
-    if database is not None:
-        yield database
+    checks = (check_database(loaded.settings, choice.data_dir), check_redis(loaded.settings))
+    yield from filter(None, checks)
 
 
 def check_ports(settings: Settings) -> Iterator[Check]:

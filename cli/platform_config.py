@@ -16,6 +16,7 @@ def platform_config(settings: Settings, data_dir: Path, *, may_migrate: bool = F
     if not settings.accounts.enabled:
         return None
     from composition.config import PlatformConfig
+    from settings.outbox_views import outbox_config
     from settings.session_views import accounts_config, identity_provider_configs, sessions_config, storage_config
 
     return PlatformConfig(
@@ -23,5 +24,6 @@ def platform_config(settings: Settings, data_dir: Path, *, may_migrate: bool = F
         sessions=sessions_config(settings),
         accounts=accounts_config(settings),
         identity_providers=identity_provider_configs(settings),
+        outbox=outbox_config(settings),
         may_migrate=may_migrate,
     )

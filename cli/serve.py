@@ -35,6 +35,10 @@ MigrateOption = Annotated[
     bool, typer.Option("--migrate", help="Bring the database's schema up to date first; SQLite's always is.")
 ]
 
+WorkersOption = Annotated[
+    int, typer.Option("--workers", "-w", min=1, help="Nodes on one port, a process each; needs engine.type redis.")
+]
+
 _KEY_OF_FLAG: Final = {
     "address": "http_server.address",
     "port": "http_server.port",
@@ -54,6 +58,7 @@ def serve_command(serve: Callable[[ServeOptions], int]) -> Callable[..., None]:
         internal_port: InternalPortOption = None,
         log_level: LogLevelOption = None,
         migrate: MigrateOption = False,
+        workers: WorkersOption = 1,
         allow_unknown: AllowUnknownOption = False,
     ) -> None:
         """Run a server until SIGTERM or Ctrl-C; then drain and end."""
@@ -66,6 +71,7 @@ def serve_command(serve: Callable[[ServeOptions], int]) -> Callable[..., None]:
             overrides=_overrides(flags),
             allow_unknown=allow_unknown,
             may_migrate=migrate,
+            workers=workers,
         )
         with telling_problems():
             if dev:

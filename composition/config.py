@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from hub.relay.consumer_config import RelayConfig
+from hub.relay.sinks.config import OutboxConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from api.config import EdgeConfig
     from hub.config import HubConfig
+    from hub.engines.redis.config import RedisConfig
     from services.accounts.config import AccountsConfig
     from services.identity.config import IdentityProviderConfig
     from sessions.config import SessionsConfig
@@ -21,6 +25,7 @@ class PlatformConfig:
     """Accounts, sessions, documents, and where they are kept.
 
     Attributes:
+        outbox: how events leave, and who else gets them.
         may_migrate: bring the schema up to date at the start.
     """
 
@@ -28,6 +33,7 @@ class PlatformConfig:
     sessions: SessionsConfig
     accounts: AccountsConfig
     identity_providers: tuple[IdentityProviderConfig, ...] = ()
+    outbox: OutboxConfig = field(default_factory=OutboxConfig)
     may_migrate: bool = False
 
 
@@ -36,11 +42,15 @@ class NodeConfig:
     """One node.
 
     Attributes:
+        redis: where several nodes meet; None keeps everything in the process.
+        relay: what is consumed from brokers, and taken over HTTP.
         platform: None without accounts.
         data_dir: where what outlives the process is kept; None keeps nothing.
     """
 
     hub: HubConfig
     edge: EdgeConfig
+    redis: RedisConfig | None = None
+    relay: RelayConfig = field(default_factory=RelayConfig)
     platform: PlatformConfig | None = None
     data_dir: Path | None = None

@@ -6,28 +6,33 @@ import asyncio
 import contextlib
 import gc
 import logging
+import uuid
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from api.jwks_fetch import open_jwks_fetch
 from api.rest.routes import RestServices, rest_application
 from api.server import Server
+from composition.engine import CannotOpenEngine, open_engine
+from composition.measures import add_gauges
 from composition.platform import Platform, open_platform
+from composition.relay import Relay, RelayRefused, open_relay
 from hub.clock import SystemClock
-from hub.engines.memory import MemoryEngine
-from hub.engines.memory.snapshot import SnapshotUnreadable
 from hub.hub import Hub
 from hub.supervisor import Supervisor
 from observability.loop_lag import LoopLag
+from sessions.revocation_proof import RevocationProof
 from storage.data_directory import DirectoryInUse, open_data_directory
 from storage.database import CannotOpen, StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from api.rest.application import RestApplication
     from api.server import Extension
     from composition.config import NodeConfig, PlatformConfig
+    from composition.engine import NodeEngine
     from hub.clock import Clock
     from hub.tokens.jwks import Fetch
     from storage.data_directory import DataDirectory
@@ -86,25 +91,30 @@ class _Node:
     async def start(self, extend: Extend) -> None:
         """Raises: StartFailed."""
         self._directory = await self._hold_directory()
-        self._engine = MemoryEngine(self._clock, history_meta_ttl_s=self._config.hub.channel.history_meta_ttl_s)
-        _take_over(self._engine, self._directory)
+        uid = str(uuid.uuid4())
+        self._engine = await self._open_engine(uid)
         fetch = await self._stack.enter_async_context(open_jwks_fetch())
-        self._hub = Hub(self._config.hub, self._engine, self._clock, fetch)
-        self._hub.gauges["idempotency_evictions"] = lambda: self._engine.holdings().idempotency_evictions
+        hub_config = replace(self._config.hub, lapse_after_s=self._engine.lapse_after_s)
+        self._hub = Hub(hub_config, self._engine.engine, self._clock, fetch, uid=uid)
+        add_gauges(self._hub, (self._engine,))
         if self._config.platform is not None:
             self._platform = await self._open_platform(self._config.platform, fetch)
+        self._relay = self._open_relay()
         self.supervisor = await self._stack.enter_async_context(Supervisor())
         self._server = self._make_server(extend)
+        await self._engine.ready()
         await self._listen()
 
     async def leave(self) -> None:
         """Drain, then let go of what is still on its way; the stack does the rest."""
+        self._server.health.is_draining = True
+        await self._relay.stop_intake()  # first: what it still publishes reaches the connections that are here
         await self._server.drain()
         await self._server.close()
         if self._platform is not None:
             await _flush(self._platform)
-        if self._directory is not None:
-            self._directory.leave_handover(self._engine.dump())
+        self._hub.is_leaving = True
+        await self._engine.leave()
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -118,29 +128,52 @@ class _Node:
         except (DirectoryInUse, OSError) as exc:
             raise StartFailed(f"data directory: {exc}") from exc
 
+    async def _open_engine(self, uid: str) -> NodeEngine:
+        try:
+            return await self._stack.enter_async_context(open_engine(self._config, self._clock, self._directory, uid))
+        except CannotOpenEngine as exc:
+            raise StartFailed(str(exc)) from exc
+
     async def _open_platform(self, config: PlatformConfig, fetch: Fetch) -> Platform:
         try:
             return await self._stack.enter_async_context(open_platform(config, self._hub, self._clock, fetch))
         except (CannotOpen, StorageUnavailable) as exc:
             raise StartFailed(f"storage: {exc}") from exc
 
+    def _open_relay(self) -> Relay:
+        try:
+            relay = open_relay(self._config.relay, self._config.edge, self._hub, self._clock)
+        except RelayRefused as exc:
+            raise StartFailed(str(exc)) from exc
+        add_gauges(self._hub, (relay,))
+        return relay
+
     def _make_server(self, extend: Extend) -> Server:
         """Start every task, and build what listens."""
         loop, lag = asyncio.get_running_loop(), LoopLag()
-        tasks = [("engine.memory", self._engine.run()), *self._hub.tasks(), ("loop_lag", lag.run())]
+        tasks = [*self._engine.tasks(), *self._hub.tasks(), *self._relay.tasks(), ("loop_lag", lag.run())]
         platform = self._platform
         if platform is not None:
-            tasks += platform.tasks()
+            tasks += [*platform.tasks(), self._revocation_proof(platform)]
         for name, work in tasks:
             self.supervisor.start(name, work)
-        return Server(
+        server = Server(
             self._hub,
             self._config.edge,
             lambda: lag.current_s(loop.time()),
             rest=None if platform is None else self._rest(platform),
+            engine_age_s=self._engine.age_s,
             storage_age_s=None if platform is None else platform.watch.age_s,
             extend=extend(self._hub),
         )
+        server.events = self._relay.events
+        server.health.consumers = self._relay.attached
+        return server
+
+    def _revocation_proof(self, platform: Platform) -> tuple[str, Coroutine[object, object, None]]:
+        proof = RevocationProof(self._hub, platform.sessions.revocations_age_s, self._engine.age_s)
+        add_gauges(self._hub, (proof,))
+        return "sessions.proof", proof.run()
 
     def _rest(self, platform: Platform) -> RestApplication:
         assert self._config.platform is not None, "a platform has a configuration"
@@ -172,18 +205,6 @@ async def _flush(platform: Platform) -> None:
         async with asyncio.timeout(FLUSH_DEADLINE_S):
             while platform.num_unpublished:  # noqa: ASYNC110  # neither tells anybody when it is empty
                 await asyncio.sleep(FLUSH_POLL_S)
-
-
-def _take_over(engine: MemoryEngine, directory: DataDirectory | None) -> None:
-    data = None if directory is None else directory.take_handover()
-    if data is None:
-        return
-    try:
-        streams = engine.load(data)
-    except SnapshotUnreadable as exc:
-        logger.warning("handover_unreadable", extra={"detail": str(exc)})
-    else:
-        logger.info("handover_loaded", extra={"streams": streams})
 
 
 def _calm_garbage_collector() -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from composition.measures import StorageMeasures, add_gauges
+from composition.outbox import OutboxParts, open_outbox
 from composition.storage_watch import StorageWatch
-from hub.relay.outbox import Outbox
 from services.accounts.service import open_accounts
 from services.identity.backchannel_logout import BackchannelLogout
 from services.identity.id_token import IdTokenVerifier
@@ -62,7 +62,7 @@ async def open_prepared_storage(config: PlatformConfig) -> AsyncIterator[Storage
 class Platform:
     """What a node has beyond its hub."""
 
-    outbox: Outbox
+    outbox: OutboxParts
     keys: SigningKeys
     sessions: LoginSessions
     accounts: Accounts
@@ -75,12 +75,12 @@ class Platform:
     @property
     def num_unpublished(self) -> float:
         """Events and writes that are still on their way."""
-        return self.outbox.measures()["outbox_waiting"] + self.documents.measures()["state_waiting"]
+        return self.outbox.num_unpublished + self.documents.measures()["state_waiting"]
 
     def tasks(self) -> Tasks:
         """The work that must go on as long as the node lives, by name."""
         return [
-            ("outbox", self.outbox.run()),
+            *self.outbox.tasks(),
             *self.sessions.tasks(),
             *self.accounts.tasks(),
             *self.documents.tasks(),
@@ -97,7 +97,8 @@ async def open_platform(config: PlatformConfig, hub: Hub, clock: Clock, fetch: F
     """
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_prepared_storage(config))
-        outbox = Outbox(storage.relay, hub, clock)
+        leaving = await stack.enter_async_context(open_outbox(config.outbox, storage, hub, clock))
+        outbox = leaving.outbox
         audit = Audit(storage.auth, clock)
         keys = SigningKeys(storage.auth, config.sessions, clock)
         sessions = LoginSessions(config.sessions, storage, hub, outbox, audit, keys, clock)
@@ -111,7 +112,7 @@ async def open_platform(config: PlatformConfig, hub: Hub, clock: Clock, fetch: F
             open_accounts(config.accounts, storage.auth, sessions, audit, clock, verifier)
         )
         platform = Platform(
-            outbox=outbox,
+            outbox=leaving,
             keys=keys,
             sessions=sessions,
             accounts=accounts,
@@ -123,6 +124,6 @@ async def open_platform(config: PlatformConfig, hub: Hub, clock: Clock, fetch: F
             ),
             watch=StorageWatch(storage, clock),
         )
-        counting = (outbox, documents, accounts, verifier, platform.logout, platform.events, StorageMeasures(storage))
-        add_gauges(hub, counting)
+        counting = (documents, accounts, verifier, platform.logout, platform.events, storage.notifications)
+        add_gauges(hub, (*leaving.measured(), *counting, StorageMeasures(storage)))
         yield platform

@@ -131,10 +131,16 @@ class ClientConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubConfig:
-    """Everything the hub is told."""
+    """Everything the hub is told.
+
+    Attributes:
+        lapse_after_s: a node that did not run for so long may count as gone for the others, which have gone on without
+            it; 0 where there are no others.
+    """
 
     client: ClientConfig = field(default_factory=ClientConfig)
     channel: ChannelConfig = field(default_factory=ChannelConfig)
     node_name: str = ""
     version: str = "0.1.0"
     idempotent_result_ttl_s: float = 300
+    lapse_after_s: float = 0

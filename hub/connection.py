@@ -248,6 +248,8 @@ class Connection:
         self.set_expiry(expire_at_s)
         if self.session is not None and hub.authority is not None:
             hub.authority.connected(self)
+        if hub.observer is not None:
+            hub.observer.connected(self)
 
     def set_expiry(self, expire_at_s: float) -> None:
         """The wall-clock second at which its right to be connected ends, 0 for never; a grace follows."""

@@ -15,10 +15,12 @@ import msgspec
 from msgspec import UNSET
 
 from hub.control_operations import (
+    Answer,
     DisconnectUser,
     Envelope,
     MessageUser,
     Operation,
+    Question,
     RefreshUser,
     SubscribeUser,
     UnsubscribeUser,
@@ -67,7 +69,7 @@ class Control:
         await self._hub.engine.control(msgspec.json.encode(Envelope(self._hub.uid, operation)))
 
     def receive(self, message: bytes) -> None:
-        """Queue another node's operation; our own come back and are passed over."""
+        """Queue another node's operation, hand on what belongs to a survey, pass over our own, which come back."""
         try:
             envelope = self._decoder.decode(message)
         except msgspec.MsgspecError:
@@ -75,9 +77,18 @@ class Control:
             return
         if envelope.node == self._hub.uid:
             return
+        operation = envelope.operation
+        if isinstance(operation, Answer):
+            self._hub.survey.receive_answer(envelope.node, operation)
+        elif isinstance(operation, Question):
+            self._hub.survey.receive_question(envelope.node, operation)
+        else:
+            self._enqueue(operation)
+
+    def _enqueue(self, operation: Operation) -> None:
         if len(self._waiting) == MAX_WAITING:
             self.dropped += 1
-        self._waiting.append(envelope.operation)
+        self._waiting.append(operation)
         self._wake.set()
 
     async def run(self) -> None:

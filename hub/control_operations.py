@@ -1,4 +1,4 @@
-"""What a backend does to the connections of a user, as messages between nodes."""
+"""What nodes tell each other: what a backend does to the connections of a user, and questions with their answers."""
 
 from __future__ import annotations
 
@@ -52,8 +52,24 @@ class MessageUser(UserTarget, tag="message", kw_only=True):
 Operation = SubscribeUser | UnsubscribeUser | DisconnectUser | RefreshUser | MessageUser
 
 
+class Question(Struct, tag="question"):
+    """What a node asks all others (hub.survey)."""
+
+    id: str
+    kind: str
+    about: Raw
+
+
+class Answer(Struct, tag="answer", omit_defaults=True):
+    """A part of one node's answer to a question, numbered from 1; or, without a chunk, how many parts there are."""
+
+    question: str
+    number: int
+    chunk: Raw | UnsetType = UNSET
+
+
 class Envelope(Struct):
-    """An operation and the node that has applied it already."""
+    """What one node tells others: an operation that it has applied already, a question, or an answer."""
 
     node: str
-    operation: Operation
+    operation: Operation | Question | Answer

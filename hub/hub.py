@@ -6,11 +6,13 @@ It owns the parts and the order between them; the decisions are in the pure modu
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from hub.census import responders
 from hub.channels import Channels
 from hub.client_ids import ClientIds
 from hub.commands.rpc import RPCMethods, answer_ping
@@ -30,6 +32,7 @@ from hub.rate_limit import Rate
 from hub.recovery import Insufficient
 from hub.registry import Registry
 from hub.subscriptions import Continuity, SubscriptionIndex
+from hub.survey import Survey
 from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
@@ -41,12 +44,15 @@ if TYPE_CHECKING:
     from hub.config import HubConfig
     from hub.connection import Connection
     from hub.engine import Engine, History
+    from hub.observer import Observer
     from hub.outbox import Outbox
     from hub.protocol.codec import Codec
     from hub.protocol.codes import Unsubscribed
     from hub.protocol.messages import ClientInfo, Publication, StreamPosition
     from hub.subscriptions import LiveChannel, Subscription
     from hub.tokens.jwks import Fetch
+
+logger = logging.getLogger(__name__)
 
 _NEXT = Continuity.NEXT
 
@@ -58,22 +64,30 @@ class Hub:
 
     Args:
         fetch: gets a JWKS document; needed only where one is configured.
+        uid: what the other nodes know this one by; a fresh one when empty.
 
     Attributes:
         authority: who issues this platform's own tokens. It is built on the hub, so it is set after; before the
             first connection.
+        observer: who wants to know what connections do; set before the first connection too.
+        is_leaving: the node goes, and is not announced to the others any more.
     """
 
     authority: Authority | None = None
+    observer: Observer | None = None
+    is_leaving = False
 
-    def __init__(self, config: HubConfig, engine: Engine, clock: Clock, fetch: Fetch | None = None) -> None:
+    def __init__(
+        self, config: HubConfig, engine: Engine, clock: Clock, fetch: Fetch | None = None, *, uid: str = ""
+    ) -> None:
         self.config = config
         self.engine = engine
         self.clock = clock
-        self.uid = str(uuid.uuid4())
+        self.uid = uid or str(uuid.uuid4())
         self.started_at_s = clock.monotonic_s()
         self.counters = Counters()
         self.client_ids = ClientIds()
+        self.lapses = 0
         self.channels = Channels(config.channel)
         self.index = SubscriptionIndex()
         self.registry = Registry()
@@ -91,17 +105,11 @@ class Hub:
         self.presence = PresenceLeases(self)
         self.departures = Departures(self)
         self.control = Control(self)
-        self.gauges: dict[str, Callable[[], float]] = {
-            "deliveries": lambda: self.fan_out.deliveries,
-            "writes": lambda: self.fan_out.writes,
-            "congested": lambda: len(self.fan_out.congested),
-            "departures_waiting": lambda: self.departures.num_waiting,
-            "departures_failed": lambda: self.departures.failures,
-            "presence_renewals_failed": lambda: self.presence.failures,
-            "control_dropped": lambda: self.control.dropped,
-        }
+        self.survey = Survey(self, responders(self))
+        self.gauges = _gauges(self)
         self.publishing = Publishing(self)
         self.publish = self.publishing.publish
+        self.publish_many = self.publishing.publish_many
         engine.bind(self)
 
     def tasks(self) -> list[tuple[str, Coroutine[object, object, None]]]:
@@ -111,6 +119,7 @@ class Hub:
             ("hub.presence", self.presence.run()),
             ("hub.departures", self.departures.run()),
             ("hub.control", self.control.run()),
+            ("hub.survey", self.survey.run()),
         ]
 
     # --- what the engine tells --------------------------------------------------------------------------------------
@@ -147,8 +156,19 @@ class Hub:
 
     def on_lapse(self) -> None:
         """Send every connection away before it is given anything: its client recovers elsewhere, or here, anew."""
+        self.lapses += 1
+        logger.warning("lapsed", extra={"connections": len(self.registry.opened)})
         for connection in list(self.registry.opened):
             connection.close(codes.SHUTDOWN)
+
+    async def announce(self) -> None:
+        """Tell the other nodes about this one, unless it leaves.
+
+        Raises:
+            EngineUnavailable
+        """
+        if not self.is_leaving:
+            await self.engine.announce(self.node_info())
 
     def _tell_watchers(self, channel: str, reply: Reply) -> None:
         live = self.index.get(channel)
@@ -281,6 +301,8 @@ class Hub:
         was_established = self.registry.remove(connection)
         if was_established and connection.session is not None and self.authority is not None:
             self.authority.closed(connection)
+        if was_established and self.observer is not None:
+            self.observer.disconnected(connection)
         self.fan_out.congested.pop(connection.outbox, None)
         for subscription in list(connection.subscriptions.values()):
             await self.depart(subscription)
@@ -340,6 +362,21 @@ class Hub:
     def jitter(low: float, high: float) -> float:
         """Spreads what would otherwise happen to all connections at once; nothing secret depends on it."""
         return random.uniform(low, high)  # not for secrets
+
+
+def _gauges(hub: Hub) -> dict[str, Callable[[], float]]:
+    return {
+        "deliveries": lambda: hub.fan_out.deliveries,
+        "writes": lambda: hub.fan_out.writes,
+        "congested": lambda: len(hub.fan_out.congested),
+        "departures_waiting": lambda: hub.departures.num_waiting,
+        "departures_failed": lambda: hub.departures.failures,
+        "presence_renewals_failed": lambda: hub.presence.failures,
+        "control_dropped": lambda: hub.control.dropped,
+        "survey_questions_dropped": lambda: hub.survey.dropped,
+        "surveys_incomplete": lambda: hub.survey.incomplete,
+        "lapses": lambda: hub.lapses,
+    }
 
 
 def _is_idle(channel: LiveChannel) -> bool:

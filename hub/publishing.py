@@ -13,9 +13,13 @@ from hub.protocol.codes import BAD_REQUEST
 from hub.protocol.messages import Publication
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.config import ChannelOptions
     from hub.hub import Hub
     from hub.protocol.messages import ClientInfo
+
+    Prepared = tuple[Publication, PublishOptions]
 
 
 class How(NamedTuple):
@@ -24,15 +28,25 @@ class How(NamedTuple):
     Attributes:
         skip_history: live only: the publication is not kept and has no offset.
         idempotency_key, version, version_epoch: see hub.engine.PublishOptions.
+        idempotency_ttl_s: how long the key is remembered; 0 for as long as the hub does by itself.
     """
 
     skip_history: bool = False
     idempotency_key: str = ""
     version: int = 0
     version_epoch: str = ""
+    idempotency_ttl_s: float = 0
 
 
 PLAINLY = How()
+
+
+class Item(NamedTuple):
+    """One of several publications; `data` has passed `hub.payload`."""
+
+    data: Raw
+    tags: dict[str, str] | UnsetType = UNSET
+    how: How = PLAINLY
 
 
 class Publishing:
@@ -62,21 +76,48 @@ class Publishing:
             ReplyError: 102 unknown namespace; 107 bad channel name or data the namespace refuses.
             EngineUnavailable: no answer in time; repeat with the same idempotency key.
         """
-        hub = self._hub
-        options = hub.channels.options(channel)
         raw = data if type(data) is Raw else clean_payload(bytes(data))
-        if options.publication_data_format == "json_object" and bytes(raw).lstrip()[:1] != b"{":
+        publication, options = self.prepare(channel, Item(raw, tags, how), info)
+        outcome = await self._hub.engine.publish(channel, publication, options)
+        self._count(outcome)
+        return outcome
+
+    async def publish_many(self, channel: str, items: Sequence[Item]) -> list[PublishOutcome]:
+        """Publish to one channel, in this order; all of them are checked before the first is published.
+
+        Raises:
+            ReplyError: as `publish`; nothing was published.
+            EngineUnavailable: some of the first ones may have been published; repeat all of them, with the same keys.
+        """
+        return await self.publish_prepared(channel, [self.prepare(channel, item) for item in items])
+
+    def prepare(self, channel: str, item: Item, info: ClientInfo | UnsetType = UNSET) -> Prepared:
+        """Check one publication and give it the options of its channel; nothing is published.
+
+        Raises:
+            ReplyError: as `publish`.
+        """
+        options = self._hub.channels.options(channel)
+        if options.publication_data_format == "json_object" and bytes(item.data).lstrip()[:1] != b"{":
             raise ReplyError(BAD_REQUEST)
-        if how is PLAINLY:
+        if item.how is PLAINLY:
             engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
-            engine_options = self._options(options, how)
-        outcome = await hub.engine.publish(channel, Publication(raw, info, 0, tags or UNSET), engine_options)
+            engine_options = self._options(options, item.how)
+        return Publication(item.data, info, 0, item.tags or UNSET), engine_options
+
+    async def publish_prepared(self, channel: str, prepared: Sequence[Prepared]) -> list[PublishOutcome]:
+        """`publish_many` of what `prepare` has made for this channel. Each may be handed over once."""
+        outcomes = await self._hub.engine.publish_many(channel, prepared)
+        for outcome in outcomes:
+            self._count(outcome)
+        return outcomes
+
+    def _count(self, outcome: PublishOutcome) -> None:
         if outcome.is_suppressed:
-            hub.counters.publications_suppressed += 1
+            self._hub.counters.publications_suppressed += 1
         else:
-            hub.counters.publications += 1
-        return outcome
+            self._hub.counters.publications += 1
 
     def _remember(self, options: ChannelOptions) -> PublishOptions:
         plain = self._plain[id(options)] = self._options(options, PLAINLY)
@@ -89,7 +130,7 @@ class Publishing:
             history_ttl_s=options.history_ttl_s if keeps_history else 0,
             history_meta_ttl_s=self._hub.channels.history_meta_ttl_s(options),
             idempotency_key=how.idempotency_key,
-            idempotency_ttl_s=self._hub.config.idempotent_result_ttl_s,
+            idempotency_ttl_s=how.idempotency_ttl_s or self._hub.config.idempotent_result_ttl_s,
             version=how.version,
             version_epoch=how.version_epoch,
         )

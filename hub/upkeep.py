@@ -41,6 +41,7 @@ def upkeep_tasks(hub: Hub) -> list[tuple[str, Coroutine[object, object, None]]]:
         ("hub.backpressure", drain_congested(hub)),
         ("hub.positions", check_positions(hub)),
         ("hub.announce", announce(hub)),
+        *([("hub.lease", watch_lease(hub))] if hub.config.lapse_after_s else []),
     ]
 
 
@@ -119,7 +120,21 @@ async def announce(hub: Hub) -> None:
     """Keep this node's lease among the nodes."""
     while True:
         try:
-            await hub.engine.announce(hub.node_info())
+            await hub.announce()
         except EngineUnavailable:
             logger.warning("announce_failed")
         await asyncio.sleep(ANNOUNCE_INTERVAL_S)
+
+
+async def watch_lease(hub: Hub) -> None:
+    """Notice that this process was stopped, or starved of CPU, for longer than its lease.
+
+    An engine that is handed something notices that first; this is for when there is nothing.
+    """
+    seen_s = hub.clock.monotonic_s()
+    while True:
+        await asyncio.sleep(TICK_S)
+        now_s = hub.clock.monotonic_s()
+        if now_s - seen_s > hub.config.lapse_after_s:
+            hub.on_lapse()
+        seen_s = now_s

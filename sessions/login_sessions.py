@@ -117,6 +117,10 @@ class LoginSessions:
         await self._keys.load()
         await self._feed.poll()
 
+    def revocations_age_s(self) -> float:
+        """Seconds since this node has last read what has ended."""
+        return self._feed.age_s()
+
     def tasks(self) -> Tasks:
         """The work that must go on as long as the node lives, by name."""
         return [

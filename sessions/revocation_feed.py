@@ -25,8 +25,8 @@ its unit of work and by how far the clocks of nodes are apart."""
 class RevocationFeed:
     """Reads what has ended, remembers it and closes what is still connected.
 
-    Without the database nothing is read, and nothing can be revoked either: connections stay, tokens are accepted
-    until they expire.
+    Without the database nothing is read, and nothing can be revoked on this node: connections stay, tokens are accepted
+    until they expire. Other nodes may go on revoking, and tell; see `sessions.revocation_proof`.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class RevocationFeed:
         self._revocations = revocations
         self._interval_s = interval_s
         self._read_up_to_s = hub.clock.now_s() - token_life_s
+        self._read_at_s = hub.clock.monotonic_s()
         self.failures = 0
 
     async def poll(self) -> None:
@@ -49,11 +50,15 @@ class RevocationFeed:
         since_s = min(self._read_up_to_s, now_s) - OVERLAP_S
         rows = await self._database.fetch(store.ENDED_SINCE, int(since_s * 1000))
         self._read_up_to_s = now_s
-        monotonic_s = self._hub.clock.monotonic_s()
+        self._read_at_s = monotonic_s = self._hub.clock.monotonic_s()
         for (sid,) in rows:
             self._revocations.add(sid, monotonic_s)
             for connection in self._hub.registry.of_session(sid):
                 connection.close(codes.SESSION_REVOKED)
+
+    def age_s(self) -> float:
+        """Seconds since the last look."""
+        return self._hub.clock.monotonic_s() - self._read_at_s
 
     async def run(self) -> None:
         """Look again and again; the supervisor's task."""

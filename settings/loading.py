@@ -12,7 +12,7 @@ from settings.inspection import Inspection
 from settings.options import all_options
 from settings.paths import path_of
 from settings.problems import Problem, SettingsError
-from settings.rules import accounts, channel, client, identity_provider, server, token
+from settings.rules import accounts, channel, client, consumer, identity_provider, redis, server, sink, token
 from settings.sources import Source, origin_of
 from settings.structure import check_structure
 from settings.validation import validated
@@ -32,6 +32,9 @@ _RULES: Final = (
     *server.RULES,
     *accounts.RULES,
     *identity_provider.RULES,
+    *redis.RULES,
+    *consumer.RULES,
+    *sink.RULES,
 )
 _NEEDED_TO_SERVE: Final = (*token.NEEDED_TO_SERVE, *server.NEEDED_TO_SERVE, *accounts.NEEDED_TO_SERVE)
 

@@ -14,9 +14,11 @@ from settings.accounts_model import (
 )
 from settings.channel_model import ChannelSettings
 from settings.client_model import ClientSettings
+from settings.consumer_model import ConsumerSettings, EventIntakeSettings
 from settings.database_model import DatabaseSettings
+from settings.engine_model import EngineSettings
+from settings.outbox_model import OutboxSettings
 from settings.server_model import (
-    EngineSettings,
     HealthSettings,
     HttpApiSettings,
     HttpServerSettings,
@@ -26,6 +28,7 @@ from settings.server_model import (
     ShutdownSettings,
     WebsocketSettings,
 )
+from settings.sink_model import SinkSettings
 
 
 class Settings(BaseSettings):
@@ -52,6 +55,10 @@ class Settings(BaseSettings):
     identity_providers: tuple[IdentityProviderSettings, ...] = Field(
         (), description="OpenID providers whose users may log in."
     )
+    consumers: tuple[ConsumerSettings, ...] = Field((), description="Queues and streams whose messages are published.")
+    outbox: OutboxSettings = Field(OutboxSettings(), description="How what was committed leaves.")
+    sinks: tuple[SinkSettings, ...] = Field((), description="Who else gets the platform's events.")
+    events: EventIntakeSettings = Field(EventIntakeSettings(), description="Events over HTTP.")
     engine: EngineSettings = Field(EngineSettings(), description="Where channels live.")
     node: NodeSettings = Field(NodeSettings(), description="This node.")
     shutdown: ShutdownSettings = Field(ShutdownSettings(), description="How the process ends.")

@@ -15,6 +15,8 @@ from settings.options import Option, item_section_of, options_of, section_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from settings.section import Section
+
 INTRODUCTION: Final = """\
 # Configuration
 
@@ -56,7 +58,9 @@ OURS: Final = frozenset({
 })  # fmt: skip
 """Keys that Centrifugo v6 does not have."""
 
-OUR_SECTIONS: Final = frozenset({"accounts", "database", "identity_providers", "rest", "sessions", "state"})
+OUR_SECTIONS: Final = frozenset(
+    {"accounts", "database", "events", "identity_providers", "outbox", "rest", "sessions", "state"}
+)
 """Sections that it has not at all."""
 
 
@@ -74,8 +78,18 @@ def _sections() -> Iterator[str]:
         elif item_section is not None:
             yield f"## {name}[]\n\n{field.description} The environment sets the whole list, as JSON.\n"
             yield _item_table(list(options_of(item_section)))
+            yield from _inner_lists(name, item_section)
         if name == "channel":
             yield NAMESPACES
+
+
+def _inner_lists(above: str, item_section: type[Section]) -> Iterator[str]:
+    """The options of what is a list itself in each item."""
+    for name, field in item_section.model_fields.items():
+        inner = item_section_of(field)
+        if inner is not None:
+            yield f"### {above}[].{name}[]\n\n{field.description}\n"
+            yield _item_table(list(options_of(inner)))
 
 
 def _table(options: list[Option]) -> str:
@@ -112,7 +126,7 @@ def _shown(default: Any, shape_name: str) -> str:
         return f'"{format_duration(default)}"'
     if isinstance(default, str | SecretStr):
         return f'"{default}"'
-    return json.dumps(default) if isinstance(default, tuple) else str(default)
+    return json.dumps(default) if isinstance(default, tuple | dict) else str(default)
 
 
 if __name__ == "__main__":

@@ -52,10 +52,6 @@ class HealthSettings(Section):
     handler_prefix: str = Field("/health", description="Path of that endpoint.")
 
 
-class EngineSettings(Section):
-    type: Literal["memory"] = Field("memory", description="Where channels live: in this process.")
-
-
 class NodeSettings(Section):
     name: str = Field("", description="What this node is called in `info`; made of host name and port when empty.")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from settings.sources import Source, Tree
 
 NOT_OURS: Final = frozenset({
-    "admin", "broker", "consumers", "debug", "dev", "emulation", "enable_unreleased_features", "graphite", "grpc_api",
+    "admin", "broker", "debug", "dev", "emulation", "enable_unreleased_features", "graphite", "grpc_api",
     "http_stream", "init", "map_broker", "opentelemetry", "pid_file", "presence_manager", "prometheus", "proxies",
     "shared_poll", "sse", "swagger", "uni_grpc", "uni_http_stream", "uni_sse", "uni_websocket", "usage_stats",
     "webtransport",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.config import DrainConfig, EdgeConfig, HealthConfig, ListenConfig, RestConfig, ServerAPIConfig, WebSocketConfig
+from api.config import (
+    DrainConfig,
+    EdgeConfig,
+    EventsConfig,
+    HealthConfig,
+    ListenConfig,
+    RestConfig,
+    ServerAPIConfig,
+    WebSocketConfig,
+)
 from hub.config import ChannelConfig, ChannelOptions, ClientConfig, HubConfig, PersonalChannelConfig, TokenConfig
 
 if TYPE_CHECKING:
@@ -27,6 +36,7 @@ def edge_config(settings: Settings) -> EdgeConfig:
         listen=_listen_config(settings.http_server),
         websocket=_websocket_config(settings),
         server_api=_server_api_config(settings.http_api),
+        events=EventsConfig(path=_path(settings.events.handler_prefix), max_batch=settings.events.max_batch),
         health=HealthConfig(
             is_enabled=settings.health.enabled,
             handler_prefix=_path(settings.health.handler_prefix),

@@ -6,11 +6,15 @@ tests/contract, and every store on top of them runs its own suite on both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+from storage.notifications import SILENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
+
+    from storage.notifications import Notifications
 
 T = TypeVar("T")
 
@@ -161,8 +165,10 @@ class Storage:
         auth: log-ins, tokens, revocation.
         business: what users store.
         relay: outbox and sweeping.
+        notifications: a word from other users of the database.
     """
 
     auth: Database
     business: Database
     relay: Database
+    notifications: Notifications = field(default=SILENCE, kw_only=True)

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import asyncpg
 
 from storage.database import CannotOpen, Counters, Query, Row, Storage, StorageUnavailable, Transaction
+from storage.notifications import SILENCE
 from storage.postgres_errors import CREDENTIALS_ARE_WRONG, Verdict, is_cut_short, verdict_on
+from storage.postgres_notifications import PostgresNotifications
 from storage.postgres_transaction import PostgresTransaction, Rerun, cut, translated
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from storage.config import StorageConfig
     from storage.database import Value
+    from storage.notifications import Notifications
     from storage.postgres_transaction import Connection
 
 T = TypeVar("T")
@@ -63,9 +66,17 @@ async def open_postgres(config: StorageConfig) -> AsyncIterator[Storage]:
             auth=await stack.enter_async_context(_open_pool(config, "auth", config.auth_connections)),
             business=await stack.enter_async_context(_open_pool(config, "business", config.business_connections)),
             relay=await stack.enter_async_context(_open_pool(config, "relay", config.relay_connections)),
+            notifications=_notifications(config),
         )
         await _until_alive(storage.auth.ping, config.start_deadline_s)
         yield storage
+
+
+def _notifications(config: StorageConfig) -> Notifications:
+    """A PgBouncer in transaction mode would give the connection that listens to somebody else."""
+    if not config.statement_cache_size:
+        return SILENCE
+    return PostgresNotifications(config.url, connect_options(config, "listen"))
 
 
 async def _until_alive(ping: Callable[[], Coroutine[Any, Any, None]], deadline_s: float) -> None:

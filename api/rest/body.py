@@ -123,14 +123,23 @@ async def read_body(request: web.Request, body: Body[S]) -> S:
     if not request.can_read_body and body.is_optional:
         return body.decode(b"")
     _check_media_type(request, body.media_types)
-    if (request.content_length or 0) > body.max_bytes:
-        raise _too_large(body.max_bytes)
+    return body.decode(await read_content(request, body.max_bytes))
+
+
+async def read_content(request: web.Request, max_bytes: int) -> bytes:
+    """A body of any type.
+
+    Raises:
+        Refusal: INVALID, TOO_LARGE.
+        web.HTTPException: 408.
+    """
+    if (request.content_length or 0) > max_bytes:
+        raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
-            content = await _read_bounded(request, body.max_bytes)
+            return await _read_bounded(request, max_bytes)
     except TimeoutError as exc:
         raise web.HTTPRequestTimeout from exc
-    return body.decode(content)
 
 
 def decode_query(request: web.Request, model: type[S]) -> S:

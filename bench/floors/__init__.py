@@ -5,4 +5,5 @@
 - `websocket_reply`: an aiohttp WebSocket that answers any text with the same short text;
 - `sqlite_commits`, `postgres_commits`: the rows of a mutation (`mutation_rows`) and a commit, by the driver alone;
   `pgbench` the same in C. They work `on_request`, without a server of their own.
+- `rabbitmq_consumer`: a consumer that acknowledges in groups and does nothing else.
 """

@@ -1,13 +1,15 @@
-"""A process that works for so many seconds whenever it is asked to: how work without a network edge is measured.
+"""A process that works when it is asked to, for so long or until so much is done: how work without an edge is measured.
 
-One JSON line `{"seconds": 2.5}` on a TCP connection begins it; the answer is `{"done": n, "elapsed_s": s}`.
+One JSON line on a TCP connection begins it, `{"seconds": 2.5}` or `{"messages": 1000}`; the answer is
+`{"done": n, "elapsed_s": s}`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -16,12 +18,18 @@ Work = Callable[[float], int]
 
 
 class WorkOrder(msgspec.Struct, frozen=True):
-    seconds: float
+    """`messages` is for one that takes what comes to it."""
+
+    seconds: float = 0
+    messages: int = 0
 
 
 class WorkReport(msgspec.Struct, frozen=True):
     done: int
     elapsed_s: float
+
+
+CarryOut = Callable[[WorkOrder], Awaitable[WorkReport]]
 
 
 def serve(port: int, work: Work) -> None:
@@ -31,12 +39,28 @@ def serve(port: int, work: Work) -> None:
             connection, _ = listener.accept()
             with connection, connection.makefile("rwb") as lines:
                 for line in lines:
-                    lines.write(_carried_out(line, work) + b"\n")
+                    report = _timed(work, _order(line).seconds)
+                    lines.write(msgspec.json.encode(report) + b"\n")
                     lines.flush()
 
 
-def _carried_out(line: bytes, work: Work) -> bytes:
-    seconds = msgspec.json.decode(line, type=WorkOrder).seconds
+async def serve_on_loop(port: int, carry_out: CarryOut) -> None:
+    """The same for one that has connections to keep between orders."""
+
+    async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async for line in reader:
+            writer.write(msgspec.json.encode(await carry_out(_order(line))) + b"\n")
+        writer.close()
+
+    async with await asyncio.start_server(attend, "127.0.0.1", port) as server:
+        await server.serve_forever()
+
+
+def _order(line: bytes) -> WorkOrder:
+    return msgspec.json.decode(line, type=WorkOrder)
+
+
+def _timed(work: Work, seconds: float) -> WorkReport:
     started_ns = time.monotonic_ns()
     done = work(seconds)
-    return msgspec.json.encode(WorkReport(done, (time.monotonic_ns() - started_ns) / 1e9))
+    return WorkReport(done, (time.monotonic_ns() - started_ns) / 1e9)

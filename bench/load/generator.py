@@ -10,12 +10,14 @@ from typing import Any
 
 from bench.load import on_request, orders
 from bench.load.accounts import Roster
+from bench.load.arrivals import ArrivalReport, run_arrivals
 from bench.load.closed_loop import run_closed_loop
 from bench.load.dialects import DIALECTS, Refused
 from bench.load.dialer import Dialer
 from bench.load.fan_out import FanOutReport, for_seconds, run_fan_out
 from bench.load.fleet import Fleet, open_fleet
 from bench.load.publisher import Publisher, open_publisher
+from bench.load.redis_feed import feed
 from bench.load.requests import command_answers, http_connections, messages, publish_request
 from bench.load.responses import response_end
 from bench.load.revocations import Revocations
@@ -95,6 +97,18 @@ class Generator:
     def work(self, order: orders.Work) -> orders.Worked:
         return orders.Worked(on_request.have_done(order.target, order.seconds))
 
+    def wait(self, order: orders.Await) -> orders.Arrived:
+        if order.target.dialect == on_request.DIALECT:
+            report = on_request.have_taken(order.target, order.count)
+            return orders.Arrived(ArrivalReport(report.done, report.elapsed_s, 0.0, 0.0))
+        swarm, _ = self._gathered()
+        return orders.Arrived(run_arrivals(swarm, order.first, order.count))
+
+    def feed(self, order: orders.Feed) -> orders.Worked:
+        with on_request.taking(order.target, order.count) as taken:
+            feed(order.doorbell, count=order.count, per_second=order.per_second, message_bytes=order.message_bytes)
+            return orders.Worked(taken())
+
     def enlist(self, order: orders.Enlist) -> orders.Done:
         if self._fleet is not None:
             self._fleet.close()
@@ -157,6 +171,8 @@ _HANDLERS: dict[type[orders.Order], Callable[[Generator, Any], orders.Answer]] =
     orders.Publishes: Generator.publishes,
     orders.Commands: Generator.commands,
     orders.Work: Generator.work,
+    orders.Await: Generator.wait,
+    orders.Feed: Generator.feed,
     orders.Enlist: Generator.enlist,
     orders.Write: Generator.write,
     orders.WritePaced: Generator.write_paced,

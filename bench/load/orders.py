@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from bench.floors.on_request import WorkReport
+from bench.load.arrivals import ArrivalReport
 from bench.load.closed_loop import LoopReport
 from bench.load.fan_out import FanOutReport
 from bench.load.fleet import PacedReport
+from bench.load.redis_feed import Doorbell
 from bench.load.revocations import RevocationReport
 from bench.load.stall import StallReport
 from bench.load.target import Target
@@ -84,6 +86,24 @@ class Work(msgspec.Struct, tag="work", frozen=True):
     seconds: float
 
 
+class Await(msgspec.Struct, tag="await", frozen=True):
+    """Messages `first` and on come of themselves: to the one that is gathered, or to a process that takes them."""
+
+    target: Target
+    first: int
+    count: int
+
+
+class Feed(msgspec.Struct, tag="feed", frozen=True):
+    """Publish so many to Redis, and have a process of `bench.floors.on_request` take them."""
+
+    target: Target
+    doorbell: Doorbell
+    count: int
+    per_second: float
+    message_bytes: int
+
+
 class Enlist(msgspec.Struct, tag="enlist", frozen=True):
     """Users with so many devices each, logged in and connected, in place of whoever was enlisted before.
 
@@ -149,6 +169,10 @@ class Worked(msgspec.Struct, tag="worked", frozen=True):
     phase: WorkReport
 
 
+class Arrived(msgspec.Struct, tag="arrived", frozen=True):
+    phase: ArrivalReport
+
+
 class Paced(msgspec.Struct, tag="paced", frozen=True):
     phase: PacedReport
 
@@ -168,6 +192,20 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
 
 Order = (
-    Open | Gather | FanOut | Flood | Stall | Publishes | Commands | Work | Enlist | Write | WritePaced | Revoke | Close
+    Open
+    | Gather
+    | FanOut
+    | Flood
+    | Stall
+    | Publishes
+    | Commands
+    | Work
+    | Await
+    | Feed
+    | Enlist
+    | Write
+    | WritePaced
+    | Revoke
+    | Close
 )
-Answer = Opened | FannedOut | Flooded | Stalled | Looped | Worked | Paced | Revoked | Done | Failed
+Answer = Opened | FannedOut | Flooded | Stalled | Looped | Worked | Arrived | Paced | Revoked | Done | Failed

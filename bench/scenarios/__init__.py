@@ -8,12 +8,17 @@ from bench.results import Value
 from bench.scenarios import (
     commands,
     connects,
+    cross_node,
     fan_out,
     http_publish,
     idle_memory,
     mutations,
+    outbox,
+    redis_bus,
+    relay_rabbitmq,
     revocation,
     slow_client,
+    workers,
 )
 from bench.scenarios.stage import Stage
 
@@ -21,5 +26,6 @@ from bench.scenarios.stage import Stage
 SCENARIOS: dict[str, Callable[[Stage], Iterator[Value]]] = {
     **{module.NAME: module.measure for module in (idle_memory, fan_out, connects, http_publish, commands, slow_client)},
     **mutations.MEASURES,
-    revocation.NAME: revocation.measure,
+    **{module.NAME: module.measure for module in (revocation, redis_bus, cross_node, workers, relay_rabbitmq)},
+    **outbox.MEASURES,
 }

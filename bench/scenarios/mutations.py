@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.flush import SLOW_MS, Flush
-from bench.load import orders
+from bench.load import on_request, orders
 from bench.results import Metric, Value
 from bench.scenarios.stage import Stage
 from bench.subjects.commits import PGBENCH
@@ -53,7 +53,7 @@ POSTGRES = Metrics("mutations_postgres")
 
 
 def _measure(metrics: Metrics, stage: Stage) -> Iterator[Value]:
-    steps = _at_the_driver if stage.target.dialect == "on-request" else _through_the_server
+    steps = _at_the_driver if stage.target.dialect == on_request.DIALECT else _through_the_server
     yield from steps(metrics, stage)
 
 

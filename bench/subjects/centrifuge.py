@@ -29,7 +29,7 @@ TOKEN_SECRET = "bench-secret-of-no-value-outside-the-bench"
 _SYNCLINE_ONLY = {"command_rate_limit": 0}
 """Centrifugo has no such limit, and a measurement of commands per second would meet it."""
 
-_OPEN_TO_ALL = {
+OPEN_TO_ALL = {
     "allow_subscribe_for_client": True,
     "allow_subscribe_for_anonymous": True,
     "allow_publish_for_client": True,
@@ -48,8 +48,8 @@ def configuration(port: int, client: Mapping[str, object]) -> dict[str, object]:
             "ping_interval": "300s",
         },
         "channel": {
-            "without_namespace": dict(_OPEN_TO_ALL),
-            "namespaces": [{"name": "presence", "presence": True, **_OPEN_TO_ALL}],
+            "without_namespace": dict(OPEN_TO_ALL),
+            "namespaces": [{"name": "presence", "presence": True, **OPEN_TO_ALL}],
         },
         "http_api": {"key": API_KEY},
         "http_server": {"address": "127.0.0.1", "port": port},

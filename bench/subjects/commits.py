@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.flush import Flush, missing_compiler
 from bench.generator import ROOT
+from bench.load import on_request
 from bench.load.target import Target
 from bench.pinned import free_port, pinned_server
 from bench.process_tree import ProcessTree
@@ -30,7 +31,7 @@ Arguments = Callable[[Postgres, Path], list[str]]
 
 
 def _target(port: int) -> Target:
-    return Target("on-request", "127.0.0.1", port, "")
+    return Target(on_request.DIALECT, "127.0.0.1", port, "")
 
 
 @contextlib.contextmanager

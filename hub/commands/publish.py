@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from hub.errors import ReplyError
+from hub.payload import clean_payload
 from hub.permissions import may_publish
 from hub.protocol.codes import BAD_REQUEST, PERMISSION_DENIED
 from hub.protocol.messages import PublishResult, Reply
@@ -28,5 +29,8 @@ async def handle_publish(connection: Connection, command_id: int, request: Publi
         raise ReplyError(PERMISSION_DENIED)
     subscription = connection.subscriptions.get(channel)
     info = connection.client_info(UNSET if subscription is None else subscription.info)
-    await hub.publish(channel, bytes(request.data), info=info)
+    data = clean_payload(bytes(request.data))
+    await hub.publish(channel, data, info=info)
+    if hub.observer is not None:
+        hub.observer.published(connection, channel, bytes(data))
     connection.reply(Reply(id=command_id, publish=_PUBLISHED))

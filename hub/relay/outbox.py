@@ -1,242 +1,396 @@
-"""The outbox: events that were committed together with a change, and are published after it, whatever happens between.
+"""The outbox: events that were committed together with a change, and leave after it, whatever happens between.
 
-A row is written in the unit of work of its change, handed to the publisher once that is durable, published under its
-id as idempotency key, then deleted. What a crash leaves between these steps is found by the sweep, on any node, within
-a second. So an event is published at least once, and once only as long as the engine remembers its id.
+A row is written in the unit of work of its change, handed to a publisher once that is durable, carried under its
+idempotency key, then deleted. What a crash leaves between these steps is found by the sweep within a few seconds. So an
+event leaves at least once, and once only as long as the engine (or whoever receives it) remembers its key.
 
-Order per channel is that of `publish_soon` on one node; between nodes there is none, and consumers go by the versions
-in their events. `at_ms` of a row says when it was last in somebody's hands: LEASE_MS from then no sweep takes it.
+Order per key, between nodes too, rests on one rule: a node carries an entry only when every row of its key that was
+committed before has been carried, or stands before it in the same lane.
+- An entry may be published from memory when nothing of its key was in the table before it, or what was is in this
+  node's own hands (`OutboxEntry.after`). Otherwise it is left to the sweep.
+- The sweep of a part takes the rows of a key in the order of the table, from the first one on. Young rows, which
+  another node may be publishing, are taken only when one of their key behind them is due: then both do, and the key
+  makes the second time harmless.
+- An entry is carried while its part is this node's, or while it is fresh. A node that was paused finds neither, and
+  leaves its lanes to others.
+Two nodes may so carry the same rows, both in order: what a receiver sees after dropping repeats is in order.
+
+On SQLite there is one node. It starts behind: until the sweep has read the table to its end, nothing is published from
+memory, and the same after memory was full.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 import msgspec
 import uuid_utils
 
 from hub.checkpoint import unobserved
-from hub.relay.entries import OutboxEntry
-from hub.relay.publisher import BATCH, MAX_WAITING, Publisher
-from storage.database import Query, StorageUnavailable
+from hub.relay import outbox_table as table
+from hub.relay.carrier import HubCarrier
+from hub.relay.entries import HUB, OutboxEntry, part_of
+from hub.relay.outbox_parts import Parts, WholeOutbox
+from hub.relay.outbox_table import NOTIFICATIONS, PARKED_MS
+from hub.relay.publisher import Publisher
+from hub.relay.sinks.tap import NO_SINKS
+from storage.database import StorageUnavailable
+from storage.notifications import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hub.checkpoint import Checkpoint
     from hub.clock import Clock
     from hub.hub import Hub
+    from hub.relay.carrier import Carrier
+    from hub.relay.outbox_table import Waiting
+    from hub.relay.sinks.client_events import ClientEvent
+    from hub.relay.sinks.tap import Tap
     from storage.database import Database, Transaction
+    from storage.notifications import Notifications
 
-__all__ = ["Outbox", "OutboxEntry"]
+__all__ = ["PARKED_MS", "Outbox", "OutboxEntry"]
+
+logger = logging.getLogger(__name__)
 
 LEASE_MS = 500
+"""How long a row is the business of the node that added it."""
+
 SWEEP_INTERVAL_S = 0.4
 SETTLE_INTERVAL_S = 0.1
-"""How long published rows gather before they are deleted together."""
+"""How long carried rows gather before they are deleted together."""
 
-ANY_AGE_MS = -3_600_000
-"""As an age: whatever is there, even from a node whose clock is ahead of ours."""
+ADOPT_INTERVAL_S = 10.0
 
-PARKED_MS = 1 << 52
-"""Added to `at_ms` of a row that the hub refuses. No sweep takes it; a node that starts tries it once more, because its
-configuration may know the channel."""
+BATCH = 500
+"""Rows that a sweep takes at once."""
 
-PARKED_FOR_MS = 7 * 24 * 3600 * 1000
-"""After this long in the park a row is given up."""
-
-_INSERT = Query("outbox_insert", "INSERT INTO outbox (id, channel, data, at_ms) VALUES ($1, $2, $3, $4)")
-
-_IS_DUE = Query("outbox_is_due", "SELECT 1 FROM outbox WHERE at_ms <= $1 LIMIT 1")
-
-# Whoever takes a row has it for a lease; rows that another node is just taking are passed over, not waited for.
-_TAKE = Query(
-    "outbox_take",
-    """UPDATE outbox SET at_ms = $1
-       WHERE id IN (SELECT id FROM outbox WHERE at_ms <= $2 AND id >= $3 ORDER BY id LIMIT $4)
-       RETURNING id, channel, data""",
-    """WITH due AS MATERIALIZED (
-           SELECT id FROM outbox WHERE at_ms <= $2 AND id >= $3 ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED
-       )
-       UPDATE outbox SET at_ms = $1 FROM due WHERE outbox.id = due.id
-       RETURNING outbox.id, outbox.channel, outbox.data""",
-)
-
-_DELETE = Query(
-    "outbox_delete",
-    "DELETE FROM outbox WHERE id IN (SELECT value FROM json_each($1))",
-    "DELETE FROM outbox WHERE id IN (SELECT json_array_elements_text($1::json))",
-)
-
-_PARK = Query("outbox_park", "UPDATE outbox SET at_ms = $2 WHERE id = $1")
-_GIVE_UP = Query("outbox_give_up", "DELETE FROM outbox WHERE at_ms >= $1 AND at_ms < $2")
-_UNPARK = Query("outbox_unpark", "UPDATE outbox SET at_ms = 0 WHERE at_ms >= $1")
+MAX_RELEASING = 10_000
+"""Rows waiting to be given to another node at once; more wait until their time is over."""
 
 
 class Outbox:
     """Publishes what units of work have left for it. Event-loop thread only, except for `add` and `add_many`.
 
+    Args:
+        carriers: by destination. Without one for HUB, events go straight to the hub.
+        tap: which events other destinations get a copy of.
+        notifications: wake the sweep; without them it comes by itself.
+        parts: of several nodes on one database; by default PostgreSQL is shared, and SQLite is not.
+
     Attributes:
         num_swept: entries found by a sweep.
         num_spilled: entries not kept in memory because too many waited; a sweep has brought or will bring them.
+        num_left: entries that stand behind a row in another node's hands, and were left to whoever has the part.
         num_unsettled: times that the database gave no answer to deletion or sweep.
     """
 
-    def __init__(self, relay: Database, hub: Hub, clock: Clock, *, checkpoint: Checkpoint = unobserved) -> None:
+    def __init__(  # noqa: PLR0913  # what a test replaces, by name
+        self,
+        relay: Database,
+        hub: Hub,
+        clock: Clock,
+        *,
+        checkpoint: Checkpoint = unobserved,
+        carriers: Mapping[str, Carrier] | None = None,
+        tap: Tap = NO_SINKS,
+        notifications: Notifications = SILENCE,
+        parts: Parts | WholeOutbox | None = None,
+    ) -> None:
         self._relay = relay
         self._clock = clock
         self._checkpoint = checkpoint
-        self._publisher = Publisher(hub, checkpoint)
-        self._held: set[str] = set()  # waiting, in flight, or published and not yet deleted: a sweep passes them over
-        self._is_spilling = False
-        self._spilled_from = ""  # the lowest id spilled since the last sweep began; "" for none
-        self.num_swept = self.num_spilled = self.num_unsettled = 0
+        self._tap = tap
+        self._notifications = notifications
+        is_postgres = relay.dialect == "postgres"
+        self._parts = parts or (Parts(relay, clock, hub.uid, on_gain=self._ring) if is_postgres else WholeOutbox())
+        self._is_shared = isinstance(self._parts, Parts)
+        carriers = {HUB: HubCarrier(hub), **(carriers or {})}
+        self._publishers = {
+            destination: Publisher(carrier, hub.jitter, checkpoint=checkpoint, may_carry=self._may_carry)
+            for destination, carrier in carriers.items()
+        }
+        self._bell = asyncio.Event()
+        self._released: set[str] = set()  # left by this node in its own parts: due at once
+        self._releasing: dict[str, list[str]] = {}
+        self._has_releases = asyncio.Event()
+        self._behind = set() if self._is_shared else set(self._publishers)
+        self._spilled: set[str] = set()
+        self.num_swept = self.num_spilled = self.num_left = self.num_unsettled = 0
 
-    async def add(self, tx: Transaction, channel: str, data: bytes) -> OutboxEntry:
+    # --- adding -----------------------------------------------------------------------------------------------------
+
+    async def add(
+        self, tx: Transaction, channel: str, data: bytes, *, tags: dict[str, str] | None = None, order_key: str = ""
+    ) -> OutboxEntry:
         """Leave an event for after the commit, in the caller's unit of work.
 
         Args:
             data: one JSON value in a form that `hub.payload` lets pass.
+            order_key: what it keeps its order with; the channel by default.
         """
-        return (await self.add_many(tx, ((channel, data),)))[0]
+        entry = self._entry(HUB, channel, data, tags=tags, order_key=order_key)
+        return (await self._add(tx, [entry]))[0]
 
-    async def add_many(self, tx: Transaction, entries: Sequence[tuple[str, bytes]]) -> list[OutboxEntry]:
+    async def add_many(self, tx: Transaction, events: Sequence[tuple[str, bytes]]) -> list[OutboxEntry]:
         """Leave events, as (channel, data), in one trip."""
-        now_ms = self._now_ms()
-        made = [OutboxEntry(str(uuid_utils.uuid7()), channel, data) for channel, data in entries]
-        await tx.execute_many(_INSERT, [(entry.id, entry.channel, entry.data.decode(), now_ms) for entry in made])
-        return made
+        return await self._add(tx, [self._entry(HUB, channel, data) for channel, data in events])
 
-    def publish_soon(self, entries: Sequence[OutboxEntry]) -> None:
-        """Publish these, whose unit of work is durable, in this order per channel. Never waits, loses nothing."""
+    async def add_copies(self, tx: Transaction, events: Sequence[ClientEvent]) -> list[OutboxEntry]:
+        """Leave events for the sinks that want them, and for nobody else, in one trip."""
+        return await self._add(tx, [copy for event in events for copy in self._copies(*event)])
+
+    async def _add(self, tx: Transaction, entries: list[OutboxEntry]) -> list[OutboxEntry]:
+        if not entries:
+            return []
+        if self._tap.is_open:
+            entries = [self._with_copies(entry) for entry in entries]
+        rows = [row for entry in entries for row in (entry, *entry.copies)]
+        now_ms = self._now_ms()
+        if not self._is_shared:
+            await table.add(tx, rows, now_ms)
+            return entries
+        before = dict(zip((row.id for row in rows), await table.add_after(tx, rows, now_ms), strict=True))
+        return [_placed(entry, before) for entry in entries]
+
+    def _entry(
+        self,
+        destination: str,
+        channel: str,
+        data: bytes,
+        *,
+        tags: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        order_key: str = "",
+    ) -> OutboxEntry:
+        return OutboxEntry(
+            id=str(uuid_utils.uuid7()),
+            channel=channel,
+            data=data,
+            destination=destination,
+            order_key=order_key,
+            part=part_of(order_key or channel) if self._is_shared else 0,
+            tags=tags,
+            headers=headers,
+            made_at_s=self._clock.monotonic_s(),
+        )
+
+    def _with_copies(self, entry: OutboxEntry) -> OutboxEntry:
+        if entry.destination != HUB:
+            return entry
+        kind = self._tap.kind_of(entry.channel, entry.data)
+        copies = self._copies(kind, entry.channel, entry.data) if kind else []
+        return msgspec.structs.replace(entry, copies=tuple(copies)) if copies else entry
+
+    def _copies(self, kind: str, channel: str, data: bytes) -> list[OutboxEntry]:
+        headers = {"type": kind, "time": str(self._now_ms())}
+        return [
+            self._entry(destination, channel, data, headers=headers)
+            for destination in self._tap.destinations(kind, channel)
+            if destination in self._publishers
+        ]
+
+    def publish_soon(self, entries: Iterable[OutboxEntry]) -> None:
+        """Publish these, whose unit of work is durable, in this order per key. Never waits, loses nothing."""
         for entry in entries:
-            self._is_spilling = self._is_spilling or self._publisher.is_full
-            if self._is_spilling:
-                self._spill(entry.id)
-                self.num_spilled += 1
-            elif entry.id not in self._held:
-                self._hold(entry)
+            self._publish_soon(entry)
+            for copy in entry.copies:
+                self._publish_soon(copy)
+
+    def _publish_soon(self, entry: OutboxEntry) -> None:
+        publisher = self._publishers[entry.destination]
+        if publisher.knows(entry.id):
+            return
+        if publisher.is_full:
+            self.num_spilled += 1
+            self._fall_behind(entry.destination)
+        elif entry.destination in self._behind:
+            self._fall_behind(entry.destination)
+            self._ring()
+        elif entry.after and not publisher.knows(entry.after):
+            self.num_left += 1
+            self._leave(entry)
+        else:
+            publisher.add(entry)
+
+    def _fall_behind(self, destination: str) -> None:
+        """There is something in the table that memory has not: where one node has it all, that one catches up."""
+        if not self._is_shared:
+            self._behind.add(destination)
+            self._spilled.add(destination)
+
+    def _leave(self, entry: OutboxEntry) -> None:
+        """For whoever has its part, at once."""
+        if self._parts.has(entry.part):
+            self._released.add(entry.id)
+            self._ring()
+        elif sum(map(len, self._releasing.values())) < MAX_RELEASING:
+            self._releasing.setdefault(entry.destination, []).append(entry.id)
+            self._has_releases.set()
+
+    # --- running ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_behind(self) -> bool:
+        """Nothing is published from memory before a sweep has read the table to its end. Never on a shared database."""
+        return bool(self._behind)
 
     def measures(self) -> dict[str, float]:
         """Counters and gauges, by name."""
-        publisher = self._publisher
+        hub = self._publishers[HUB]
+        sinks = {name: publisher for name, publisher in self._publishers.items() if name != HUB}
         return {
-            "outbox_waiting": publisher.num_waiting,
-            "outbox_published": publisher.num_published,
-            "outbox_failures": publisher.num_failures + self.num_unsettled,
-            "outbox_refused": publisher.num_refused,
+            "outbox_waiting": hub.num_waiting,
+            "outbox_published": hub.num_published,
+            "outbox_failures": hub.num_failures + self.num_unsettled + self._parts.num_failures,
+            "outbox_refused": hub.num_refused,
             "outbox_swept": self.num_swept,
             "outbox_spilled": self.num_spilled,
+            "outbox_left": self.num_left,
+            "outbox_dropped": sum(publisher.num_dropped for publisher in self._publishers.values()),
+            "outbox_parts": len(self._parts.mine()),
+            "outbox_is_stalled": hub.is_stalled,
+            **{f"sink_waiting.{name}": publisher.num_waiting for name, publisher in sinks.items()},
+            **{f"sink_published.{name}": publisher.num_published for name, publisher in sinks.items()},
+            **{f"sink_failures.{name}": publisher.num_failures for name, publisher in sinks.items()},
+            **{f"sink_refused.{name}": publisher.num_refused for name, publisher in sinks.items()},
         }
 
     async def run(self) -> None:
         """Publish, delete and sweep until cancelled. One task of the supervisor's.
 
-        Cancelled between two steps it leaves rows behind, which the next start publishes.
+        Cancelled between two steps it leaves rows behind, which the next start publishes, or another node.
         """
         async with asyncio.TaskGroup() as group:
-            for work in (self._publisher.run(), self._keep_settling(), self._keep_sweeping()):
-                group.create_task(work)
+            for publisher in self._publishers.values():
+                group.create_task(publisher.run())
+            work = [self._keep_settling(), self._keep_sweeping(), self._parts.run()]
+            if self._is_shared:
+                work += [self._keep_releasing(), self._notifications.run(NOTIFICATIONS, self._on_notification)]
+            for each in work:
+                group.create_task(each)
+
+    def _ring(self) -> None:
+        self._bell.set()
+
+    def _on_notification(self, payload: str) -> None:
+        """Something is due in a part, or (with an empty payload) perhaps in any."""
+        if not payload or self._parts.has(int(payload)):
+            self._ring()
+
+    def _may_carry(self, entry: OutboxEntry) -> bool:
+        """Nobody else publishes the part, or it is ours because we have just added it."""
+        if self._parts.has(entry.part):
+            return True
+        return self._clock.monotonic_s() - entry.made_at_s < LEASE_MS / 1000
 
     # --- settling ---------------------------------------------------------------------------------------------------
 
     async def _keep_settling(self) -> None:
         while True:
             await asyncio.sleep(SETTLE_INTERVAL_S)
-            if self._publisher.done or self._publisher.refused:
-                await self._settle()
+            for destination, publisher in self._publishers.items():
+                if publisher.done or publisher.refused:
+                    await self._settle(destination, publisher)
 
-    async def _settle(self) -> None:
-        """Delete what is published, park what is refused. Without an answer they stay held, for the next time."""
-        publisher = self._publisher
-        done, refused = publisher.done, publisher.refused
-        publisher.done, publisher.refused = [], []
+    async def _settle(self, destination: str, publisher: Publisher) -> None:
+        """Delete what is carried, park what is refused. Without an answer they stay held, for the next time."""
+        done, refused = publisher.take_settled()
         try:
-            await self._relay.run(lambda tx: _settle(tx, done, refused, self._now_ms()))
+            await self._relay.run(lambda tx: table.settle(tx, destination, done, refused, self._now_ms()))
         except StorageUnavailable:
             self.num_unsettled += 1
-            publisher.done[:0], publisher.refused[:0] = done, refused
-            self._forget_surplus(publisher.done)
+            publisher.give_back(done, refused)
             return
-        self._held.difference_update(done, refused)
+        publisher.settle(done + refused)
         self._checkpoint("outbox.settled")
 
-    def _forget_surplus(self, done: list[str]) -> None:
-        """Bounds what waits for deletion. A sweep brings the others back, and the engine knows their ids."""
-        surplus = done[: max(0, len(done) - MAX_WAITING)]
-        self._held.difference_update(surplus)
-        del done[: len(surplus)]
+    # --- leaving to others ------------------------------------------------------------------------------------------
+
+    async def _keep_releasing(self) -> None:
+        while True:
+            await self._has_releases.wait()
+            self._has_releases.clear()
+            releasing, self._releasing = self._releasing, {}
+            for destination, ids in releasing.items():
+                with contextlib.suppress(StorageUnavailable):  # then their time will pass
+                    await self._relay.run(lambda tx, d=destination, i=ids: table.release(tx, d, i))  # type: ignore[misc]  # mypy knows no lambda with defaults
 
     # --- sweeping ---------------------------------------------------------------------------------------------------
 
     async def _keep_sweeping(self) -> None:
+        adopt_at_s = 0.0
         has_unparked = False
         while True:
             try:
                 if not has_unparked:
-                    await self._relay.run(_unpark)
+                    await self._relay.run(table.unpark)
                     has_unparked = True
-                while await self._sweep():
-                    pass
+                if self._is_shared and self._clock.monotonic_s() >= adopt_at_s:
+                    await self._relay.run(lambda tx: table.adopt(tx, self._now_ms() - LEASE_MS))
+                    adopt_at_s = self._clock.monotonic_s() + ADOPT_INTERVAL_S
+                for destination in self._publishers:
+                    while await self._sweep(destination):
+                        pass
             except StorageUnavailable:
                 self.num_unsettled += 1
-            await asyncio.sleep(SWEEP_INTERVAL_S)
+            await self._rest()
 
-    async def _sweep(self) -> bool:
-        """Take over rows that are in nobody's hands. True when there may be more, and there is room."""
-        if self._publisher.is_stalled or not self._publisher.has_room:
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_INTERVAL_S):
+                await self._bell.wait()
+        self._bell.clear()
+
+    async def _sweep(self, destination: str) -> bool:
+        """Take over rows of ours that are in nobody's hands. True when there may be more, and there is room."""
+        publisher, parts = self._publishers[destination], self._parts.mine()
+        if not parts or not publisher.has_room or (publisher.is_stalled and publisher.num_waiting):
             return False
-        if self._is_spilling:
-            return await self._sweep_spilled()
-        return len(await self._take(LEASE_MS, "")) == BATCH
-
-    async def _sweep_spilled(self) -> bool:
-        """From the first one spilled on, however young: nothing that comes after may overtake it."""
-        first, self._spilled_from = self._spilled_from, ""
-        try:
-            taken = await self._take(ANY_AGE_MS, first)
-        except BaseException:
-            self._spill(first)
-            raise
-        if len(taken) == BATCH:
-            self._spill(taken[-1].id)
+        self._spilled.discard(destination)
+        released = set(self._released)
+        rows = await table.waiting(self._relay, destination, parts, len(publisher.held) + BATCH)
+        wanted = self._wanted(destination, rows)[:BATCH]
+        if wanted:
+            await self._take(publisher, destination, wanted)
+        if len(wanted) == BATCH:
             return True
-        self._is_spilling = bool(self._spilled_from)
+        self._released -= released
+        if destination not in self._spilled:
+            self._behind.discard(destination)
         return False
 
-    def _spill(self, entry_id: str) -> None:
-        self._spilled_from = min(entry_id, self._spilled_from or entry_id)
+    def _wanted(self, destination: str, rows: Sequence[Waiting]) -> list[str]:
+        """Rows that are due, and those of their keys before them, in their order. All, where we are behind."""
+        publisher = self._publishers[destination]
+        if destination in self._behind:
+            return [row.id for row in rows if not publisher.knows(row.id)]
+        due_ms, due_lanes, wanted = self._now_ms() - LEASE_MS, set(), []
+        for row in reversed(rows):
+            if row.at_ms <= due_ms or row.id in self._released:
+                due_lanes.add(row.lane)
+            if row.lane in due_lanes and not publisher.knows(row.id):
+                wanted.append(row.id)
+        wanted.reverse()
+        return wanted
 
-    async def _take(self, age_ms: int, first_id: str) -> list[OutboxEntry]:
-        """The oldest rows first. Looks before it writes: mostly there is nothing, and a write costs a commit."""
-        now_ms = self._now_ms()
-        if await self._relay.fetch_one(_IS_DUE, now_ms - age_ms) is None:
-            return []
-        rows = await self._relay.run(lambda tx: tx.fetch(_TAKE, now_ms, now_ms - age_ms, first_id, BATCH))
+    async def _take(self, publisher: Publisher, destination: str, wanted: Sequence[str]) -> None:
+        entries = await table.read(self._relay, destination, wanted)
         self._checkpoint("outbox.taken")
-        taken = [OutboxEntry(entry_id, channel, data.encode()) for entry_id, channel, data in sorted(rows)]
-        for entry in taken:
-            if entry.id not in self._held:
+        for entry in entries:
+            if not publisher.knows(entry.id):
                 self.num_swept += 1
-                self._hold(entry)
-        return taken
-
-    def _hold(self, entry: OutboxEntry) -> None:
-        self._held.add(entry.id)
-        self._publisher.add(entry)
+                publisher.add(entry)
 
     def _now_ms(self) -> int:
         return int(self._clock.now_s() * 1000)
 
 
-async def _settle(tx: Transaction, done: Sequence[str], refused: Sequence[str], now_ms: int) -> None:
-    if done:
-        await tx.execute(_DELETE, msgspec.json.encode(done).decode())
-    if refused:
-        await tx.execute_many(_PARK, [(entry_id, PARKED_MS + now_ms) for entry_id in refused])
-        await tx.execute(_GIVE_UP, PARKED_MS, PARKED_MS + now_ms - PARKED_FOR_MS)
-
-
-async def _unpark(tx: Transaction) -> None:
-    await tx.execute(_UNPARK, PARKED_MS)
+def _placed(entry: OutboxEntry, before: Mapping[str, str]) -> OutboxEntry:
+    copies = tuple(_placed(copy, before) for copy in entry.copies)
+    after = before[entry.id]
+    return msgspec.structs.replace(entry, after=after, copies=copies) if after or copies else entry

@@ -1,20 +1,21 @@
-"""Publishes entries through the hub, in order per channel, for as long as it takes."""
+"""Hands entries to a carrier, in order per key, for as long as it takes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Raw
-
-from hub.errors import EngineUnavailable, ReplyError
-from hub.publishing import How
+from hub.checkpoint import unobserved
+from hub.relay.carrier import CarrierUnavailable, LaneBlocked
+from hub.relay.pauses import Pauses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from hub.checkpoint import Checkpoint
-    from hub.hub import Hub
+    from hub.relay.carrier import Carrier
     from hub.relay.entries import OutboxEntry
 
 logger = logging.getLogger(__name__)
@@ -22,134 +23,257 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 32 * 1024 * 1024
 
-BATCH = 500
 LANES = 32
-"""Channels that are published to at the same time: an engine over a network takes a round trip each."""
+"""Keys that are carried at the same time: a carrier over a network takes a round trip each."""
 
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
-"""Between attempts while the engine gives no answer: doubled each time, with jitter."""
+MAX_CHUNK: Final = 64
+MAX_CHUNK_BYTES: Final = 1 << 20
+"""Of one key in one go."""
+
+YIELD_EVERY: Final = 100
+"""Entries, after which others get the loop: a carrier inside the process never waits."""
 
 MAX_FAULTS = 3
 """Attempts at an entry that makes our own code fail before it is refused."""
 
 
+class _Lane:
+    """Entries of one key. While they are carried, the lane is not among the ready ones."""
+
+    __slots__ = ("entries", "faults", "key", "pauses")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.entries: deque[OutboxEntry] = deque()
+        self.faults = 0
+        self.pauses: Pauses | None = None
+
+
+def _always(entry: OutboxEntry) -> bool:  # noqa: ARG001  # a node that has the database for itself
+    return True
+
+
 class Publisher:
-    """What waits to be published, and what has become of the rest.
+    """What waits to be carried, and what has become of the rest. Event-loop thread only.
+
+    Args:
+        may_carry: asked before each attempt; where it says no, the lane is dropped, and is the table's again.
 
     Attributes:
-        done: ids of published entries; whoever deletes them takes them out.
-        refused: the same for entries that the hub will not have, now or later: an unknown namespace, a bad name.
-        is_stalled: the engine gave no answer to the last attempt.
+        held: ids of what waits, is in flight, or is done and not yet deleted.
+        done: ids of carried entries; whoever deletes them takes them out, with `settle`.
+        refused: the same for entries that the carrier will not have, now or later: an unknown namespace, a bad name.
+        is_stalled: the carrier gave no answer to the last attempt.
     """
 
-    def __init__(self, hub: Hub, checkpoint: Checkpoint) -> None:
-        self._hub = hub
+    def __init__(
+        self,
+        carrier: Carrier,
+        jitter: Callable[[float, float], float],
+        *,
+        checkpoint: Checkpoint = unobserved,
+        may_carry: Callable[[OutboxEntry], bool] = _always,
+    ) -> None:
+        self._carrier = carrier
+        self._jitter = jitter
         self._checkpoint = checkpoint
-        self._waiting: deque[OutboxEntry] = deque()
-        self._waiting_bytes = 0
-        self._faults: dict[str, int] = {}
-        self._wake = asyncio.Event()
+        self._may_carry = may_carry
+        self._lanes: dict[str, _Lane] = {}
+        self._ready: deque[_Lane] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._pauses = Pauses(jitter)
+        self._since_yield = 0
+        self._lately: tuple[set[str], set[str]] = (set(), set())
+        self.held: set[str] = set()
         self.done: list[str] = []
         self.refused: list[str] = []
         self.is_stalled = False
-        self.num_published = self.num_failures = self.num_refused = 0
-
-    @property
-    def num_waiting(self) -> int:
-        return len(self._waiting)
+        self.num_waiting = self.waiting_bytes = 0
+        self.num_published = self.num_failures = self.num_refused = self.num_dropped = 0
 
     @property
     def is_full(self) -> bool:
-        return len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES
+        return self.num_waiting >= MAX_WAITING or self.waiting_bytes >= MAX_WAITING_BYTES
 
     @property
     def has_room(self) -> bool:
         """Enough for a batch from elsewhere."""
-        return 2 * len(self._waiting) < MAX_WAITING and 2 * self._waiting_bytes < MAX_WAITING_BYTES
+        return 2 * self.num_waiting < MAX_WAITING and 2 * self.waiting_bytes < MAX_WAITING_BYTES
+
+    def knows(self, entry_id: str) -> bool:
+        """It is held, or was done with a moment ago."""
+        return entry_id in self.held or entry_id in self._lately[0] or entry_id in self._lately[1]
 
     def add(self, entry: OutboxEntry) -> None:
-        """The caller has looked at `is_full` or `has_room`."""
-        self._waiting.append(entry)
-        self._waiting_bytes += entry.memory_bytes
-        self._wake.set()
+        """Behind what waits of its key. The caller has looked at `is_full` or `has_room`, and at `knows`."""
+        key = entry.lane
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(key)
+            self._ready.append(lane)
+            if not self.is_stalled:
+                self._wake_one()
+        lane.entries.append(entry)
+        self.held.add(entry.id)
+        self.num_waiting += 1
+        self.waiting_bytes += entry.memory_bytes
+
+    def take_settled(self) -> tuple[list[str], list[str]]:
+        """What is done and what is refused since the last time; they stay held until `settle` or `give_back`."""
+        done, self.done = self.done, []
+        refused, self.refused = self.refused, []
+        return done, refused
+
+    def settle(self, ids: Sequence[str]) -> None:
+        """The table has been told of these."""
+        self.held.difference_update(ids)
+        self._lately = (self._lately[1], set(ids))
+
+    def give_back(self, done: list[str], refused: list[str]) -> None:
+        """The table could not be told. Of what is done the oldest are forgotten when they are too many."""
+        self.done[:0], self.refused[:0] = done, refused
+        surplus = self.done[: max(0, len(self.done) - MAX_WAITING)]
+        self.held.difference_update(surplus)
+        del self.done[: len(surplus)]
 
     async def run(self) -> None:
-        """Until cancelled. What is in flight then may or may not have been published."""
-        pause_s = FIRST_PAUSE_S
+        """Until cancelled. What is in flight then may or may not have been taken."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(LANES):
+                group.create_task(self._work())
+
+    # --- workers ----------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
         while True:
-            if not self._waiting:
-                self._wake.clear()
-                await self._wake.wait()
-            self.is_stalled = not await self._publish_batch()
-            if self.is_stalled:
-                await asyncio.sleep(self._hub.jitter(pause_s / 2, pause_s))
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            lane = await self._next_lane()
+            await self._serve(lane)
+            if self._since_yield >= YIELD_EVERY:
+                self._since_yield = 0
+                await asyncio.sleep(0)
+
+    async def _next_lane(self) -> _Lane:
+        """One that nobody else serves. While the carrier is silent, one worker after the other asks again."""
+        while not self._ready or self._pauses.left_s(self._loop.time()) > 0:
+            if self._ready:
+                await asyncio.sleep(self._pauses.left_s(self._loop.time()))
             else:
-                pause_s = FIRST_PAUSE_S
+                waiter: asyncio.Future[None] = self._loop.create_future()
+                self._idle.append(waiter)
+                await waiter
+        lane = self._ready.popleft()
+        if self._ready and not self.is_stalled:
+            self._wake_one()
+        return lane
 
-    async def _publish_batch(self) -> bool:
-        """Whether all of it is done with; what is not goes back to the front, in its order."""
-        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        self._waiting_bytes -= sum(entry.memory_bytes for entry in batch)
-        lanes: dict[str, list[OutboxEntry]] = {}
-        for entry in batch:
-            lanes.setdefault(entry.channel, []).append(entry)
-        rest = await self._publish_lanes(list(lanes.values()))
-        if not rest:
-            return True
-        back = [entry for entry in batch if entry.id in rest]
-        self._waiting.extendleft(reversed(back))
-        self._waiting_bytes += sum(entry.memory_bytes for entry in back)
-        return False
+    def _wake_one(self) -> None:
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
-    async def _publish_lanes(self, lanes: list[list[OutboxEntry]]) -> set[str]:
-        """The ids of those that the engine did not take."""
-        if len(lanes) == 1:
-            rests = [await self._publish_share(lanes)]
-        else:
-            shares = [lanes[number::LANES] for number in range(min(LANES, len(lanes)))]
-            rests = await asyncio.gather(*(self._publish_share(share) for share in shares))
-        return {entry.id for rest in rests for entry in rest}
-
-    async def _publish_share(self, lanes: list[list[OutboxEntry]]) -> list[OutboxEntry]:
-        """One after the other. At the first that fails the rest is given back: it would only wait for the same."""
-        entries = [entry for lane in lanes for entry in lane]
-        for position, entry in enumerate(entries):
-            if not await self._publish(entry):
-                return entries[position:]
-        return []
-
-    async def _publish(self, entry: OutboxEntry) -> bool:
-        """Whether the entry is done with: published, or not to be published at all."""
+    async def _serve(self, lane: _Lane) -> None:
+        """One chunk of a lane. Whatever happens, what is left of the lane is ready again, now or later."""
+        chunk = self._chunk(lane)
+        if not chunk:
+            self._drop(lane)
+            return
         try:
-            await self._hub.publish(entry.channel, Raw(entry.data), how=How(idempotency_key=entry.id))
-        except EngineUnavailable:
+            verdicts = await self._carrier.carry(chunk)
+        except CarrierUnavailable:
             self.num_failures += 1
-            return False
-        except ReplyError as exc:
-            self._refuse(entry, str(exc))
-            return True
+            self._stall(lane)
+        except LaneBlocked as exc:
+            self._block(lane, exc)
         except Exception:
-            logger.exception("outbox_publish_failed", extra={"entry": entry.id, "channel": entry.channel})
-            return self._count_fault(entry)
-        self.num_published += 1
-        self._faults.pop(entry.id, None)
-        self._checkpoint("outbox.published")
-        self.done.append(entry.id)
-        return True
+            logger.exception("outbox_publish_failed", extra={"entry": chunk[0].id, "channel": chunk[0].channel})
+            self._count_fault(lane)
+        else:
+            self._advance(lane, verdicts)
 
-    def _count_fault(self, entry: OutboxEntry) -> bool:
-        """A fault of our own: tried again, then refused, so that the others go on."""
+    def _chunk(self, lane: _Lane) -> list[OutboxEntry]:
+        """The first ones that may be carried; none when not even the first may."""
+        chunk: list[OutboxEntry] = []
+        room = MAX_CHUNK_BYTES
+        for entry in lane.entries:
+            if room <= 0 or len(chunk) == MAX_CHUNK or not self._may_carry(entry):
+                break
+            chunk.append(entry)
+            room -= len(entry.data)
+        return chunk
+
+    def _advance(self, lane: _Lane, verdicts: list[str | None]) -> None:
+        self.is_stalled = False
+        self._pauses.reset()
+        lane.pauses, lane.faults = None, 0
+        for refusal in verdicts:
+            entry = self._pop(lane)
+            if refusal is None:
+                self.num_published += 1
+                self._checkpoint("outbox.published")
+                self.done.append(entry.id)
+            else:
+                self._refuse(entry, refusal)
+        self._since_yield += len(verdicts)
+        self._put_back(lane)
+
+    def _pop(self, lane: _Lane) -> OutboxEntry:
+        entry = lane.entries.popleft()
+        self.num_waiting -= 1
+        self.waiting_bytes -= entry.memory_bytes
+        return entry
+
+    def _put_back(self, lane: _Lane) -> None:
+        if lane.entries:
+            self._ready.append(lane)
+            self._wake_one()
+        else:
+            del self._lanes[lane.key]
+
+    def _drop(self, lane: _Lane) -> None:
+        """Whatever of it is still in the table is for whoever has the right to its part."""
+        while lane.entries:
+            self.held.discard(self._pop(lane).id)
+            self.num_dropped += 1
+        del self._lanes[lane.key]
+        if not self._lanes:  # nobody is left to find out that the carrier answers again
+            self.is_stalled = False
+            self._pauses.reset()
+
+    # --- failures ---------------------------------------------------------------------------------------------------
+
+    def _stall(self, lane: _Lane) -> None:
+        """Everybody waits. The first of those that fail together says how long."""
+        now_s = self._loop.time()
+        self.is_stalled = True
+        if self._pauses.left_s(now_s) <= 0:
+            self._pauses.begin(now_s)
+        self._ready.appendleft(lane)
+
+    def _block(self, lane: _Lane, why: LaneBlocked) -> None:
+        """This key waits by itself."""
         self.num_failures += 1
-        faults = self._faults[entry.id] = self._faults.get(entry.id, 0) + 1
-        if faults < MAX_FAULTS:
-            return False
-        self._refuse(entry, "it failed too often")
-        return True
+        if lane.pauses is None:
+            logger.warning("outbox_lane_blocked", extra={"key": lane.key, "detail": str(why)})
+            lane.pauses = Pauses(self._jitter)
+        now_s = self._loop.time()
+        lane.pauses.begin(now_s)
+        self._loop.call_at(now_s + lane.pauses.left_s(now_s), self._put_back, lane)
+
+    def _count_fault(self, lane: _Lane) -> None:
+        """A fault of our own: tried again, then refused, so that the others go on."""
+        lane.faults += 1
+        if lane.faults < MAX_FAULTS:
+            self._block(lane, LaneBlocked("our own code failed"))
+            return
+        self.num_failures += 1
+        lane.faults = 0
+        self._refuse(self._pop(lane), "it failed too often")
+        self._put_back(lane)
 
     def _refuse(self, entry: OutboxEntry, detail: str) -> None:
         logger.error("outbox_entry_refused", extra={"entry": entry.id, "channel": entry.channel, "detail": detail})
         self.num_refused += 1
-        self._faults.pop(entry.id, None)
         self.refused.append(entry.id)

@@ -51,7 +51,13 @@ def number_in(publication: Publication) -> int:
 
 
 class EngineMachine(RuleBasedStateMachine):
+    """
+    Attributes:
+        service: what the specimen needs to be opened.
+    """
+
     specimen_name: str
+    service: Any = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +67,9 @@ class EngineMachine(RuleBasedStateMachine):
         self.epochs: dict[int, str] = {}
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
-        self.specimen: Specimen = self.run(self.stack.enter_async_context(SPECIMENS[self.specimen_name]()))
+        self.specimen: Specimen = self.run(
+            self.stack.enter_async_context(SPECIMENS[self.specimen_name].open(self.service))
+        )
         self.engine = self.specimen.engine
         self.engine.bind(self.listener)
 
@@ -129,6 +137,10 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(channel=CHANNELS)
     def presence(self, channel: str) -> None:
         assert set(self.run(self.engine.presence(channel))) == self.model.present(channel)
+
+    @invariant()
+    def no_time_passes_by_itself(self) -> None:
+        self.run(self.specimen.advance(0))
 
     @invariant()
     def every_epoch_is_different(self) -> None:

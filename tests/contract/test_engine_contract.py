@@ -176,6 +176,12 @@ class TestVersions:
         assert (await publish(engine, "price", replace(LOGGED, version=9))).is_suppressed
         assert not (await publish(engine, "price", replace(LOGGED, version=10))).is_suppressed
 
+    async def test_may_be_nanoseconds(self, engine: Engine) -> None:
+        """Beyond 2^53, where neighbours are one and the same floating-point number."""
+        versions = [2**62, 2**62 + 1, 2**62, 2**62 + 2, 9, 10**18]
+        outcomes = [await publish(engine, "price", replace(LOGGED, version=version)) for version in versions]
+        assert [outcome.is_suppressed for outcome in outcomes] == [False, False, True, False, True, True]
+
     async def test_are_kept_per_channel(self, engine: Engine) -> None:
         await publish(engine, "price", replace(LOGGED, version=9))
         assert not (await publish(engine, "stock", replace(LOGGED, version=1))).is_suppressed

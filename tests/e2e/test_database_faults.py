@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
+from storage.database import CannotOpen
+from storage.migration import migrate_down, migrate_up
+from storage.migration_tree import TREE, read_tree
 from tests.e2e.devices import Devices, devices_on, operate, platform
 from tests.e2e.mutators import mutating
+from tests.lab.fault_proxy import fault_proxy_to
+from tests.support.databases import PATIENT
 from tests.support.patience import PATIENCE_S, TIME_SCALE, eventually
 from tests.support.postgres import APP_USER, PostgresServer, postgres_server
 from tests.support.server import running_server
@@ -77,7 +84,7 @@ def configuration(url: str) -> Config:
     return platform(database={"url": url, **scaled})
 
 
-async def test_killed_and_started_again(on_postgres: Platform) -> None:
+async def test_f29_killed_and_started_again(on_postgres: Platform) -> None:
     async with mutating(on_postgres.devices, WRITERS) as mutators:
         await mutators.are_answered()
         on_postgres.database.kill()
@@ -89,7 +96,7 @@ async def test_killed_and_started_again(on_postgres: Platform) -> None:
     await eventually(on_postgres.is_well)
 
 
-async def test_frozen_and_thawed(on_postgres: Platform) -> None:
+async def test_f30_frozen_and_thawed(on_postgres: Platform) -> None:
     async with mutating(on_postgres.devices, WRITERS) as mutators:
         await mutators.are_answered()
         on_postgres.database.pause()
@@ -100,7 +107,23 @@ async def test_frozen_and_thawed(on_postgres: Platform) -> None:
     await eventually(on_postgres.is_well)
 
 
-async def test_read_only_as_after_a_failover(on_postgres: Platform) -> None:
+async def test_f31_the_answer_to_a_commit_is_lost(database: PostgresServer, tmp_path: Path) -> None:
+    """Nobody knows whether it was done: the same mutation is sent again, and counts once."""
+    async with fault_proxy_to(database.port) as proxy:
+        url = database.create_database(DATABASE).replace(f":{database.port}/", f":{proxy.port}/")
+        config = configuration(url)
+        await operate(config, tmp_path, "migrate", "up")
+        async with running_server(config, data_dir=tmp_path) as node, devices_on(node) as devices:
+            async with mutating(devices, WRITERS) as mutators:
+                for _ in range(5):
+                    await mutators.are_answered()
+                    await happened(proxy.cut_reply_once(b"COMMIT"))
+                await mutators.are_answered()
+            await mutators.check()
+            await eventually(Platform(node, database, devices).is_well)
+
+
+async def test_f32_read_only_as_after_a_failover(on_postgres: Platform) -> None:
     async with mutating(on_postgres.devices, WRITERS) as mutators:
         await mutators.are_answered()
         on_postgres.database.set("default_transaction_read_only", "on")
@@ -111,7 +134,7 @@ async def test_read_only_as_after_a_failover(on_postgres: Platform) -> None:
     await eventually(on_postgres.is_well)
 
 
-async def test_no_connection_to_be_had(on_postgres: Platform) -> None:
+async def test_f33_no_connection_to_be_had(on_postgres: Platform) -> None:
     """All slots are somebody else's, and the node's own connections are lost."""
     async with mutating(on_postgres.devices, WRITERS) as mutators:
         await mutators.are_answered()
@@ -122,7 +145,7 @@ async def test_no_connection_to_be_had(on_postgres: Platform) -> None:
     await eventually(on_postgres.is_well)
 
 
-async def test_restarted_again_and_again(on_postgres: Platform) -> None:
+async def test_f29_restarted_again_and_again(on_postgres: Platform) -> None:
     async with mutating(on_postgres.devices, WRITERS) as mutators:
         for _ in range(3):
             await mutators.are_answered()
@@ -134,7 +157,7 @@ async def test_restarted_again_and_again(on_postgres: Platform) -> None:
     await eventually(on_postgres.is_well)
 
 
-async def test_the_node_dies_with_mutations_under_way(on_postgres: Platform, tmp_path: Path) -> None:
+async def test_f01_the_node_dies_with_mutations_under_way(on_postgres: Platform, tmp_path: Path) -> None:
     """What was acknowledged is in the log; what was on its way is repeated, and counts once.
 
     Events that were committed and not published, or not known to be, are published by the successor.
@@ -150,6 +173,58 @@ async def test_the_node_dies_with_mutations_under_way(on_postgres: Platform, tmp
             await mutators.finish()
             await mutators.check_logs()
             await eventually(on_postgres.is_well)
+
+
+async def test_f36_the_schema_grows_and_shrinks_under_a_running_node(on_postgres: Platform, tmp_path: Path) -> None:
+    """A node of the version before serves both schemas, and nobody is refused while one becomes the other."""
+    tree = tree_with_one_more(tmp_path)
+    storage = replace(PATIENT, url=on_postgres.database.url(DATABASE))
+    async with mutating(on_postgres.devices, WRITERS) as mutators:
+        await mutators.are_answered()
+        [grown] = await migrate_up(storage, tree)
+        await mutators.are_answered()
+        assert await migrate_down(storage, read_tree(TREE)[-1].revision, tree) == (grown,)
+        await mutators.are_answered()
+        assert [member.refusals for member in mutators.members] == [0] * WRITERS
+    await mutators.check()
+    await eventually(on_postgres.is_well)
+
+
+async def test_f36_a_migration_gives_way_to_who_holds_a_table(on_postgres: Platform, tmp_path: Path) -> None:
+    """It fails within its 2 s and has changed nothing; those who waited behind it are served."""
+    tree = tree_with_one_more(tmp_path)
+    storage = replace(PATIENT, url=on_postgres.database.url(DATABASE))
+    holder = await one_more(on_postgres.database)
+    async with mutating(on_postgres.devices, WRITERS) as mutators:
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE state_documents IN ACCESS SHARE MODE")
+            async with asyncio.timeout(PATIENCE_S):
+                with pytest.raises(CannotOpen, match="nothing was changed"):
+                    await migrate_up(storage, tree)
+            await mutators.are_answered()
+        assert len(await migrate_up(storage, tree)) == 1
+        await mutators.are_answered()
+    await mutators.check()
+    await holder.close()
+
+
+def tree_with_one_more(tmp_path: Path) -> Path:
+    """Our migrations, and one that the program does not know: it widens a table that is written all the time."""
+    tree = tmp_path / "tree"
+    shutil.copytree(TREE, tree, ignore=shutil.ignore_patterns("__pycache__"))
+    last = read_tree(TREE)[-1].revision
+    number = f"{int(last) + 1:04}"
+    (tree / "versions" / f"m{number}_wider.py").write_text(
+        f"from alembic import op\nrevision = '{number}'\ndown_revision = '{last}'\n"
+        "def upgrade():\n    op.execute('ALTER TABLE state_documents ADD COLUMN later text')\n"
+        "def downgrade():\n    op.execute('ALTER TABLE state_documents DROP COLUMN later')\n"
+    )
+    return tree
+
+
+async def happened(event: asyncio.Event) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await event.wait()
 
 
 @contextlib.asynccontextmanager

@@ -299,7 +299,8 @@ class Deaf:
     """An engine's listener that misses publications."""
 
     def __init__(self, hub: Any) -> None:
-        self.on_join, self.on_leave, self.on_control = hub.on_join, hub.on_leave, hub.on_control
+        self.on_join, self.on_leave = hub.on_join, hub.on_leave
+        self.on_control, self.on_lapse = hub.on_control, hub.on_lapse
 
     def on_publication(self, *_: object) -> None:
         pass

@@ -53,8 +53,15 @@ class EngineBus:
                 node.listener.on_leave(channel, info)
 
     def on_control(self, message: bytes) -> None:
-        if not self.loses_control:
-            for node in self.nodes:
+        """The nodes' own way: they know to whom a message goes."""
+
+    def on_lapse(self) -> None:
+        """A store does not lapse; nodes do."""
+
+    def hand_over(self, message: bytes, uid: str) -> None:
+        """A control message to every node, or to the one that has announced itself with this uid."""
+        for node in self.nodes:
+            if not self.loses_control and uid in ("", node.uid):
                 node.listener.on_control(message)
 
 
@@ -65,6 +72,7 @@ class NodeEngine(Engine):
 
     def __init__(self, bus: EngineBus) -> None:
         self._bus = bus
+        self.uid = ""
         self.subscribed: set[str] = set()
 
     @property
@@ -118,9 +126,11 @@ class NodeEngine(Engine):
             await self._store.unsubscribe(channel)
 
     async def control(self, message: bytes, node: str = "") -> None:
-        await self._store.control(message, node)
+        await self._store.control(message, node)  # which fails when it is down
+        self._bus.hand_over(message, node)
 
     async def announce(self, node: NodeInfo) -> None:
+        self.uid = node.uid
         await self._store.announce(node)
 
     async def nodes(self) -> list[NodeInfo]:

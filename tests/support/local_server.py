@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from api.config import EdgeConfig, ListenConfig, ServerAPIConfig, WebSocketConfig
+from api.events import EventsEndpoint
 from api.server import Server
 from hub.clock import SystemClock
 from hub.config import ChannelConfig, ChannelOptions, ClientConfig, HubConfig, TokenConfig
 from hub.engines.memory import MemoryEngine
 from hub.hub import Hub
+from hub.relay.intake import Intake
+from hub.relay.routing import Router
 from hub.supervisor import Supervisor
 from observability.loop_lag import LoopLag
 from tests.support.api_client import API_KEY, APIClient
@@ -24,6 +27,7 @@ from tests.support.tokens import SECRET, connection_token
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hub.relay.config import RoutingConfig
     from hub.tokens.jwks import Fetch
 
 HOST = "127.0.0.1"
@@ -121,11 +125,15 @@ class LocalServer:
 
 @asynccontextmanager
 async def local_server(
-    config: HubConfig | None = None, edge: EdgeConfig | None = None, fetch: Fetch | None = None
+    config: HubConfig | None = None,
+    edge: EdgeConfig | None = None,
+    fetch: Fetch | None = None,
+    events: RoutingConfig | None = None,
 ) -> AsyncIterator[LocalServer]:
     """Serve in this event loop. When it ends, no task and no connection of it may be left.
 
-    A listen configuration without a port gets the loopback address and a free one. `fetch` gets a JWKS document.
+    A listen configuration without a port gets the loopback address and a free one. `fetch` gets a JWKS document;
+    `events` says where CloudEvents over HTTP go.
     """
     edge = edge or edge_config()
     if edge.listen == ListenConfig():
@@ -135,6 +143,9 @@ async def local_server(
     engine = MemoryEngine(clock)
     hub = Hub(config or hub_config(), engine, clock, fetch)
     server = Server(hub, edge, lambda: lag.current_s(asyncio.get_running_loop().time()))
+    if events is not None:
+        router = Router(events, hub.config.channel, "events")
+        server.events = EventsEndpoint(edge.events, edge.server_api, router, Intake(hub))
     async with Supervisor() as supervisor:
         for name, work in (*hub.tasks(), ("engine.memory", engine.run()), ("loop_lag", lag.run())):
             supervisor.start(name, work)

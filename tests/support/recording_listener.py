@@ -28,6 +28,7 @@ class RecordingListener:
         self.joins: list[tuple[str, ClientInfo]] = []
         self.leaves: list[tuple[str, ClientInfo]] = []
         self.control_messages: list[bytes] = []
+        self.lapses = 0
         self._heard_something = asyncio.Event()
 
     def on_publication(self, channel: str, publication: Publication, position: StreamPosition | None) -> None:
@@ -44,6 +45,10 @@ class RecordingListener:
 
     def on_control(self, message: bytes) -> None:
         self.control_messages.append(message)
+        self._heard_something.set()
+
+    def on_lapse(self) -> None:
+        self.lapses += 1
         self._heard_something.set()
 
     async def until(self, is_enough: Callable[[RecordingListener], bool]) -> None:

@@ -17,7 +17,8 @@ _TABLES: Final = Query(
 _COLUMNS: Final = Query(
     "schema.columns",
     "SELECT name, lower(type), \"notnull\" <> 0 OR pk <> 0, coalesce(dflt_value, '') FROM pragma_table_info($1)",
-    postgres="""SELECT column_name, data_type, (is_nullable = 'NO')::int, coalesce(column_default, '')
+    postgres="""SELECT column_name, data_type, (is_nullable = 'NO')::int,
+            replace(coalesce(column_default, ''), '::text', '')
         FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1""",
 )
 _INDEXES: Final = Query(

@@ -20,7 +20,7 @@ from tests.support.ports import free_port
 from tests.support.tokens import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 
@@ -83,19 +83,30 @@ class NodeProcess:
 
 
 async def start_node(
-    config: Config, directory: Path, *, port: int, dev: bool = False, env: Mapping[str, str] | None = None
+    config: Config,
+    directory: Path,
+    *,
+    port: int,
+    dev: bool = False,
+    env: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
 ) -> NodeProcess:
-    """Start a node that listens on `port` and keeps everything it has, log included, in `directory`."""
+    """Start a node that listens on `port` and keeps everything it has, log included, in `directory`.
+
+    Args:
+        flags: of `serve`, beside those.
+    """
     config_file = directory / "config.json"
     config_file.write_text(json.dumps(config))
     arguments = ["serve", "--config", str(config_file), "--data-dir", str(directory / "data"), "--port", str(port)]
     log_file = directory / "node.log"
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            *("setpriv", "--pdeathsig", "KILL", "--", sys.executable),  # none outlives its tests
             str(ROOT / "main.py"),
             *arguments,
             *(["--dev"] if dev else []),
+            *flags,
             env={**os.environ, **(env or {})},
             stdout=log,
             stderr=log,
@@ -111,6 +122,7 @@ async def running_server(
     data_dir: Path | None = None,
     port: int | None = None,
     env: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
 ) -> AsyncIterator[NodeProcess]:
     """A node that is ready, and gone afterwards. A failure inside shows the end of its log.
 
@@ -121,7 +133,9 @@ async def running_server(
     """
     with tempfile.TemporaryDirectory() as temporary:
         known = (config or {}) if dev else with_secrets(config or {})
-        node = await start_node(known, data_dir or Path(temporary), port=port or free_port(), dev=dev, env=env)
+        node = await start_node(
+            known, data_dir or Path(temporary), port=port or free_port(), dev=dev, env=env, flags=flags
+        )
         try:
             await node.ready()
             yield node

@@ -156,7 +156,7 @@ async def test_an_applied_file_that_was_changed_is_named(empty: StorageConfig, t
     assert not status.is_current
 
 
-async def test_a_newer_schema_is_served_but_not_migrated(empty: StorageConfig, tree: Path) -> None:
+async def test_f36_a_newer_schema_is_served_but_not_migrated(empty: StorageConfig, tree: Path) -> None:
     """A node of the version before may start again in the middle of an update."""
     grow(tree, 1, "CREATE TABLE t1 (id bigint)")
     newer = grow(tree, 2, "CREATE TABLE t2 (id bigint)")

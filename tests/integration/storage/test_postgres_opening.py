@@ -63,27 +63,17 @@ async def test_a_wrong_account_or_database_is_told_at_once(server: PostgresServe
             await open_and_close(config)
 
 
-class CountingProxy(Proxy):
-    """Counts the knocks, those it does not answer too."""
-
-    knocks = 0
-
-    def admits(self) -> bool:
-        self.knocks += 1
-        return super().admits()
-
-
 async def test_a_server_that_turns_everybody_away_is_not_stormed(server: PostgresServer, config: StorageConfig) -> None:
     """Of a thousand calls a few knock; the others are told at once. All are served when it is back."""
-    proxy = CountingProxy(server.port)
+    proxy = Proxy(server.port)
     await proxy.start()
     url = config.url.replace(f":{server.port}/", f":{proxy.port}/")
     async with open_storage(replace(config, url=url, business_connections=4)) as storage:
         proxy.cut()
-        before = proxy.knocks
+        before = proxy.num_knocks
         outcomes = await asyncio.gather(*(storage.business.ping() for _ in range(1_000)), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {StorageUnavailable}
-        assert 0 < proxy.knocks - before <= 2 * 4
+        assert 0 < proxy.num_knocks - before <= 2 * 4
         assert storage.business.counters.failures == 1_000
         proxy.mend()
         await eventually(lambda: is_answered(storage.business), NORMAL_WITHIN_S)

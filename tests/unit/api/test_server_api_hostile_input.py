@@ -198,7 +198,8 @@ async def test_other_work_runs_while_much_is_done(
     await server.subscribed(*(f"c{n}" for n in range(100)))
     lines = msgspec.json.encode(body) if path != "/api" else b"\n".join([msgspec.json.encode(body)] * 100)
     users = [await server.connected("42") for _ in range(10)] if path == "/api/disconnect" else []
-    slices = {name: 5 for name in ("api.server_api_methods.PER_SLICE", "api.server_api.COMMANDS_PER_SLICE")}
+    names = ("api.server_api_methods.PER_SLICE", "api.server_api.COMMANDS_PER_SLICE", "hub.census.PER_SLICE")
+    slices = dict.fromkeys(names, 5)
     for name, size in (slices | {"hub.control.CONNECTIONS_PER_SLICE": 1}).items():
         monkeypatch.setattr(name, size)
     sleeps = 0

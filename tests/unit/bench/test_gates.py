@@ -6,8 +6,8 @@ import pytest
 
 from bench.gates import GATES, Gate, Verdict, verdicts
 from bench.results import Metric, Results, Summary, Value
-from bench.scenarios import fan_out, mutations, slow_client
-from bench.subjects import commits, floors, peers
+from bench.scenarios import fan_out, mutations, redis_bus, relay_rabbitmq, slow_client
+from bench.subjects import commits, floors, peers, relay
 from bench.subjects.centrifuge import SYNCLINE
 
 METRIC = Metric("any", "cost", "us")
@@ -58,6 +58,24 @@ def test_bursts_are_held_against_the_floor_of_single_messages(cost: float, expec
     results.add(0, floors.SEND_LOOP, Value(fan_out.CPU_IN_BURSTS, 0.1))
     results.add(0, SYNCLINE, Value(fan_out.CPU_IN_BURSTS, cost))
     assert word_of("delivery, bursts of 16 / send loop", results) == expected
+
+
+@pytest.mark.parametrize(("per_second", "expected"), [(800, "PASS"), (799, "FAIL")])
+def test_the_relay_is_held_against_the_bare_consumer_and_not_against_its_driver(per_second: int, expected: str) -> None:
+    results = Results()
+    results.add(0, relay.BARE_CONSUMER, Value(relay_rabbitmq.PER_SECOND, 1_000))
+    results.add(0, relay.BARE_DRIVER, Value(relay_rabbitmq.PER_SECOND, 2_000))
+    results.add(0, SYNCLINE, Value(relay_rabbitmq.PER_SECOND, per_second))
+    assert word_of("RabbitMQ to one subscriber / bare consumer", results) == expected
+
+
+def test_the_bus_has_its_own_bounds_whatever_redis_py_takes() -> None:
+    results = Results()
+    for metric, own in ((redis_bus.CPU_RECEIVE, 4.1), (redis_bus.CPU_PUBLISH, 6.0)):
+        results.add(0, SYNCLINE, Value(metric, own))
+        results.add(0, "redis-py", Value(metric, 100.0))
+    assert word_of("Redis bus, CPU of a message received", results) == "FAIL"
+    assert word_of("Redis bus, CPU of a message published", results) == "PASS"
 
 
 def test_every_peer_has_its_gate() -> None:

@@ -12,7 +12,7 @@ from tests.unit.cli.conftest import RecordingServe, Run
 
 
 def test_hands_every_flag_to_main(run: Run, served: RecordingServe, tmp_path: Path) -> None:
-    flags = "-c a.toml --data-dir d --address 127.0.0.1 --port 8001 --internal-port 9000 --log-level warn"
+    flags = "-c a.toml --workers 3 --data-dir d --address 127.0.0.1 --port 8001 --internal-port 9000 --log-level warn"
     assert run("serve", *flags.split(), "--allow-unknown").exit_code == 0
     assert served.options == [
         ServeOptions(
@@ -27,6 +27,7 @@ def test_hands_every_flag_to_main(run: Run, served: RecordingServe, tmp_path: Pa
                 "log.level": "warn",
             },
             allow_unknown=True,
+            workers=3,
         )
     ]
 
@@ -72,6 +73,12 @@ def test_dev_tells_where_the_secrets_are_and_not_what_they_are(
 
 def test_port_must_be_a_number(run: Run, served: RecordingServe) -> None:
     assert run("serve", "--port", "many").exit_code == 2
+    assert served.options == []
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_workers_are_at_least_one(run: Run, served: RecordingServe, count: str) -> None:
+    assert run("serve", "--workers", count).exit_code == 2
     assert served.options == []
 
 

@@ -15,7 +15,7 @@ from hub.engines.memory import MemoryEngine
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from hub.clock import Clock
     from hub.engine import EngineListener, NodeInfo, PresenceStats, PublishOptions
@@ -104,6 +104,9 @@ class GatedEngine(Engine):
     def on_control(self, message: bytes) -> None:
         self._listener.on_control(message)
 
+    def on_lapse(self) -> None:
+        self._listener.on_lapse()
+
     # --- what the node calls: Engine --------------------------------------------------------------------------------
 
     def bind(self, listener: EngineListener) -> None:
@@ -113,6 +116,11 @@ class GatedEngine(Engine):
     async def publish(self, channel: str, publication: Publication, options: PublishOptions) -> PublishOutcome:
         self._require_up()
         return await self.inner.publish(channel, publication, options)
+
+    async def publish_many(
+        self, channel: str, entries: Sequence[tuple[Publication, PublishOptions]]
+    ) -> list[PublishOutcome]:
+        return [await self.publish(channel, publication, options) for publication, options in entries]
 
     async def publish_join(self, channel: str, info: ClientInfo) -> None:
         await self._gated(self.inner.publish_join(channel, info))
@@ -144,8 +152,8 @@ class GatedEngine(Engine):
     async def unsubscribe(self, channel: str) -> None:
         await self._gated(self._unsubscribe(channel))
 
-    async def control(self, message: bytes) -> None:
-        await self._gated(self.inner.control(message))
+    async def control(self, message: bytes, node: str = "") -> None:
+        await self._gated(self.inner.control(message, node))
 
     async def announce(self, node: NodeInfo) -> None:
         self._require_up()

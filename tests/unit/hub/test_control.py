@@ -238,7 +238,8 @@ async def test_an_operation_reaches_the_other_nodes() -> None:
     node = node_with()
     sent = []
 
-    async def control(message: bytes) -> None:
+    async def control(message: bytes, node: str = "") -> None:
+        assert not node, "it is for all of them"
         sent.append(msgspec.json.decode(message, type=Envelope))
 
     node.engine.control = control  # type: ignore[method-assign]  # an engine that only listens

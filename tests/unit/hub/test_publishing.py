@@ -10,7 +10,7 @@ from hub.engine import PublishOutcome
 from hub.engines.memory import MemoryEngine
 from hub.errors import ReplyError
 from hub.protocol.messages import StreamPosition
-from hub.publishing import How
+from hub.publishing import How, Item
 from tests.unit.hub.node import OPEN, Node, hub_config
 from tests.unit.hub.virtual_time import virtual_loop
 
@@ -129,3 +129,29 @@ async def test_no_tags_are_left_out(tags: Any) -> None:
     node, engine = recording_node()
     await node.hub.publish("news", Raw(b"1"), tags=tags)
     assert engine.published[0][1].tags is UNSET
+
+
+async def test_several_are_published_in_order() -> None:
+    node, _ = recording_node()
+    items = [Item(Raw(b"1")), Item(Raw(b"2"), {"kind": "goal"}, How(idempotency_key="two"))]
+    outcomes = await node.hub.publish_many("stream:1", items)
+    positions = [outcome.position.offset for outcome in outcomes if outcome.position is not None]
+    assert positions == [1, 2]
+    history = await node.hub.history("stream:1", limit=-1)
+    assert [publication.tags for publication in history.publications] == [UNSET, {"kind": "goal"}]
+    repeats = await node.hub.publish_many("stream:1", items[1:])
+    assert [repeat.is_suppressed for repeat in repeats] == [True]
+    assert (node.hub.counters.publications, node.hub.counters.publications_suppressed) == (2, 1)
+
+
+async def test_one_bad_item_keeps_all_from_the_engine() -> None:
+    node, _ = recording_node()
+    with pytest.raises(ReplyError):
+        await node.hub.publish_many("objects:1", [Item(Raw(b"{}")), Item(Raw(b"1"))])
+    assert node.hub.counters.publications == 0
+
+
+async def test_a_key_is_remembered_for_as_long_as_the_publisher_says() -> None:
+    node, engine = recording_node()
+    await node.hub.publish("stream:1", b"1", how=How(idempotency_key="once", idempotency_ttl_s=3_600))
+    assert engine.published[0][2].idempotency_ttl_s == 3_600

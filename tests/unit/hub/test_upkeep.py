@@ -32,6 +32,41 @@ async def test_its_tasks_have_names_of_their_own() -> None:
     assert len({name for name, _ in tasks}) == len(tasks) == 4
 
 
+# --- the lease ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_node_that_did_not_run_for_longer_than_its_lease_sends_its_clients_away() -> None:
+    node = Node(replace(hub_config(OPEN, ping_interval_s=0), lapse_after_s=6))
+    async with node.running():
+        client = await node.subscribed("news")
+        await pass_time(60)
+        assert [client.goodbye] == [None]
+        node.clock.advance(6.5)  # nothing runs meanwhile
+        await pass_time(1)
+        assert client.goodbye == codes.SHUTDOWN
+        assert node.hub.measures()["lapses"] == 1
+
+
+async def test_a_node_without_others_cannot_lapse() -> None:
+    node = Node(hub_config(OPEN, ping_interval_s=0))
+    async with node.running():
+        client = await node.subscribed("news")
+        node.clock.advance(3600)
+        await pass_time(1)
+        assert client.goodbye is None
+
+
+async def test_a_node_that_leaves_is_not_announced_any_more() -> None:
+    node = Node()
+    async with node.running():
+        await pass_time(1)
+        assert await node.engine.nodes()
+        node.hub.is_leaving = True
+        await pass_time(60)
+        await node.hub.announce()
+        assert await node.engine.nodes() == []
+
+
 # --- positions ------------------------------------------------------------------------------------------------------
 
 

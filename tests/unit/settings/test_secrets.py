@@ -39,7 +39,12 @@ def test_the_secrets_are_known() -> None:
         "client.token.hmac_previous_secret_key",
         "client.token.hmac_secret_key",
         "database.url",
+        "engine.redis.password",
+        "engine.redis.sentinel_password",
+        "engine.redis.sentinel_tls.key_pem",
+        "engine.redis.tls.key_pem",
         "http_api.key",
+        "outbox.rabbitmq.tls.key_pem",
     ]
 
 

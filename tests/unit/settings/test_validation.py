@@ -36,7 +36,7 @@ DURATION_HELP = 'such as "25s", "1m30s", "300ms" or "720h"'
             f"client.ping_interval: must be a duration in quotes with its unit, {DURATION_HELP}",
         ),
         ({"log": {"level": "loud"}}, "log.level: must be 'debug', 'info', 'warn' or 'error', not 'loud'"),
-        ({"engine": {"type": "redis"}}, "engine.type: must be 'memory', not 'redis'"),
+        ({"engine": {"type": "nats"}}, "engine.type: must be 'memory' or 'redis', not 'nats'"),
         (
             {"channel": {"namespaces": [{"name": "chat", "history_size": "x"}]}},
             "channel.namespaces[0].history_size: must be a whole number, not 'x'",

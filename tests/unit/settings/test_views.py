@@ -11,25 +11,34 @@ import pytest
 
 from api.config import EdgeConfig
 from hub.config import HubConfig
+from hub.engines.redis.config import RedisConfig
+from hub.relay.config import RoutingConfig
+from hub.relay.consumer_config import RelayConfig
+from hub.relay.sinks.config import OutboxConfig
 from services.accounts.config import AccountsConfig
 from services.identity.config import IdentityProviderConfig
 from sessions.config import SessionsConfig
 from settings.accounts_model import IdentityProviderSettings
+from settings.consumer_views import relay_config
 from settings.inspection import Inspection
 from settings.model import Settings
 from settings.options import Option, all_options, options_of
+from settings.outbox_views import outbox_config
+from settings.redis_views import redis_config
 from settings.session_views import accounts_config, identity_provider_configs, sessions_config, storage_config
 from settings.sources import Source
 from settings.validation import validated
 from settings.views import edge_config, hub_config
 from storage.config import StorageConfig
 
-# engine.type has one value so far; main builds the platform or not, and hands log to those who use it.
+# main opens one engine or the other, builds the platform or not, and hands log to those who use it.
 USED_BY_MAIN = {"engine.type", "log.level", "log.format", "accounts.enabled"}
 
 NOT_CONFIGURABLE = {
     "hub.version",
     "hub.idempotent_result_ttl_s",
+    "hub.lapse_after_s",  # the engine's own
+    "edge.listen.is_shared",  # a flag: --workers
     "edge.health.max_loop_lag_s",
     "storage.sqlite_path",  # in the data directory, which is a flag
 }
@@ -44,8 +53,17 @@ CONTEXT: dict[str, Any] = {
     "channel.namespaces": [{"name": "chat"}],
     "accounts.secret_key": "s" * 32,
     "identity_providers": [PROVIDER],
+    "engine.redis.sentinel_address": ["sentinel:26379"],
+    "engine.redis.sentinel_tls.enabled": True,
+    "engine.redis.tls.enabled": True,
+    "events.enabled": True,
+    "outbox.carrier": "rabbitmq",
+    "outbox.rabbitmq.tls.enabled": True,
 }
 """What some options need to be of any use."""
+
+SWITCHES = {key for key in CONTEXT if key.endswith(".enabled")} | {"outbox.carrier"}
+"""What the context has turned on; a test of its own looks at each."""
 
 DATA_DIR = Path("data")
 
@@ -60,6 +78,9 @@ OTHER_VALUES = {
 }
 
 
+OTHER_VALUES_OF = {"events.routes": [{"channels": ["other"]}]}
+
+
 def settings_with(**values: object) -> Settings:
     source = Source("test")
     for key, value in values.items():
@@ -72,6 +93,8 @@ def settings_with(**values: object) -> Settings:
 
 def other_value(option: Option) -> object:
     name = option.shape.name
+    if option.key in OTHER_VALUES_OF:
+        return OTHER_VALUES_OF[option.key]
     if name == "boolean":
         return not option.default
     if " or " in name:
@@ -96,6 +119,9 @@ def told(settings: Settings) -> dict[str, Any]:
         "sessions": sessions_config(settings),
         "accounts": accounts_config(settings),
         "identity_providers": identity_provider_configs(settings),
+        "redis": redis_config(settings.engine.redis),
+        "relay": relay_config(settings),
+        "outbox": outbox_config(settings),
     }
     return dict(leaf for name, view in views.items() for leaf in leaves(view, name))
 
@@ -112,12 +138,16 @@ def test_defaults_of_settings_are_those_of_the_packages() -> None:
     assert storage_config(settings_with(), DATA_DIR) == StorageConfig(sqlite_path=DATA_DIR / "syncline.db")
     assert sessions_config(settings_with()) == SessionsConfig(secret=b"")
     assert accounts_config(settings_with()) == AccountsConfig(secret=b"")
+    assert redis_config(settings_with().engine.redis) == RedisConfig()
+    assert relay_config(settings_with()) == RelayConfig()
+    assert outbox_config(settings_with()) == OutboxConfig()
+    assert relay_config(settings_with(**{"events.enabled": True})) == RelayConfig(events=RoutingConfig())
     assert identity_provider_configs(settings_with(identity_providers=[PROVIDER])) == (
         IdentityProviderConfig(name="idp", issuer="https://idp", jwks_url="https://idp/keys", client_ids=("us",)),
     )
 
 
-@pytest.mark.parametrize("key", sorted(all_options().keys() - USED_BY_MAIN - {"client.subscription_token.enabled"}))
+@pytest.mark.parametrize("key", sorted(all_options().keys() - USED_BY_MAIN - SWITCHES))
 def test_every_option_is_told(key: str) -> None:
     assert changed_by(all_options()[key])
 
@@ -133,6 +163,17 @@ def test_subscription_tokens_have_a_verifier_of_their_own_only_when_enabled() ->
 def test_everything_the_packages_can_be_told_has_an_option() -> None:
     changed = set().union(*(changed_by(option) for option in all_options().values() if option.key not in USED_BY_MAIN))
     assert told(settings_with(**CONTEXT)).keys() - changed == NOT_CONFIGURABLE
+
+
+@pytest.mark.parametrize("name", ["tls", "sentinel_tls"])
+def test_tls_is_told_where_it_is_enabled(name: str) -> None:
+    values: dict[str, object] = {"engine.redis.sentinel_address": ["s"], f"engine.redis.{name}.server_name": "redis"}
+    told_of = {
+        enabled: told(settings_with(**values, **{f"engine.redis.{name}.enabled": enabled})) for enabled in (False, True)
+    }
+    key = "redis.tls" if name == "tls" else "redis.sentinel.tls"
+    assert told_of[False][key] is None
+    assert told_of[True][f"{key}.server_name"] == "redis"
 
 
 def test_both_hmac_secrets_the_current_one_first() -> None:

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.checkpoint import unobserved
 from hub.config import ChannelConfig, ChannelOptions, HubConfig
 from hub.engine import HistoryQuery
 from hub.engines.memory import MemoryEngine
 from hub.errors import EngineUnavailable
 from hub.hub import Hub
 from hub.relay import publisher as module
+from hub.relay.carrier import HubCarrier
 from hub.relay.entries import OutboxEntry
+from hub.relay.pauses import LONGEST_PAUSE_S
 from hub.relay.publisher import Publisher
 from hub.supervisor import Supervisor
 from tests.unit.hub.virtual_time import idle, pass_time, run_in_virtual_time, virtual_loop
@@ -66,7 +67,7 @@ class Relay:
         clock = virtual_loop().clock
         self.engine = MoodyEngine(clock, fates)
         hub = Hub(HubConfig(channel=ChannelConfig(namespaces={"stream": LOGGED})), self.engine, clock)
-        self.publisher = Publisher(hub, unobserved)
+        self.publisher = Publisher(HubCarrier(hub), hub.jitter)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Publisher]:
@@ -127,7 +128,7 @@ async def test_a_silent_engine_is_asked_ever_more_rarely_and_loses_nothing() -> 
         assert relay.engine.attempts < 60 * module.LANES, "one attempt per lane, every second or two"
         assert publisher.num_waiting == 100
         relay.engine.is_down = False
-        await pass_time(module.LONGEST_PAUSE_S)
+        await pass_time(LONGEST_PAUSE_S)
         assert len(publisher.done) == 100
         assert not publisher.is_stalled
 

@@ -1,0 +1,3 @@
+-- Answers: client, value, client, value, ...
+sweep()
+return redis.call('HGETALL', KEYS[1])

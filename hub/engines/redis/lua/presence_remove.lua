@@ -1,0 +1,3 @@
+-- ARGV: (incarnation), client.
+forget(ARGV[2])
+return 1

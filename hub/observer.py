@@ -1,0 +1,21 @@
+"""The port of whoever wants to know what connections do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from hub.connection import Connection
+
+
+class Observer(Protocol):
+    """Told on the event-loop thread, in the order in which things happen; it never waits and never fails."""
+
+    def connected(self, connection: Connection) -> None:
+        """Its connect has succeeded."""
+
+    def disconnected(self, connection: Connection) -> None:
+        """It has ended after it had connected; `close_reason` says why."""
+
+    def published(self, connection: Connection, channel: str, data: bytes) -> None:
+        """The engine has accepted what the client published."""

@@ -1,0 +1,79 @@
+"""What becomes of entries that were taken: published, buried where they were rejected, then acknowledged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hub.relay.redis.burial import Burial
+from hub.relay.redis.entries import message_of
+from hub.relay.rejection import DELIVERY_LIMIT, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hub.relay.delivery import Delivery
+    from hub.relay.intake import Intake
+    from hub.relay.redis.access import RedisAccess
+    from hub.relay.redis.config import RedisStreamConfig
+    from hub.relay.redis.counts import SourceCounts
+    from hub.relay.redis.entries import Entry
+    from hub.relay.routing import Router
+
+
+class Settlement:
+    """Settles the entries of one stream."""
+
+    def __init__(
+        self,
+        stream: str,
+        config: RedisStreamConfig,
+        access: RedisAccess,
+        router: Router,
+        intake: Intake,
+        counts: SourceCounts,
+    ) -> None:
+        self._stream = stream
+        self._config = config
+        self._access = access
+        self._router = router
+        self._intake = intake
+        self._counts = counts
+        self._burial = Burial(config, access, counts)
+
+    async def settle(self, entries: list[Entry], deliveries: Mapping[str, int]) -> None:
+        """Waits for as long as the engine does not answer.
+
+        Args:
+            deliveries: how often an entry has been delivered, by id; those that are missing come for the first time.
+
+        Raises:
+            EngineUnavailable, ServerError: of the stream's Redis; none, or some, of the entries are acknowledged, and
+                the others come again.
+        """
+        routed = [self._routed(entry, deliveries.get(entry.id, 1)) for entry in entries]
+        accepted = iter(await self._intake.accept_patiently([one for one in routed if not isinstance(one, Rejected)]))
+        verdicts = [one if isinstance(one, Rejected) else next(accepted) for one in routed]
+        deceased = [
+            (entry, verdict, deliveries.get(entry.id, 1))
+            for entry, verdict in zip(entries, verdicts, strict=True)
+            if verdict is not None
+        ]
+        for _, rejected, _ in deceased:
+            self._counts.note_rejection(self._stream, rejected)
+        await self._burial.bury(self._stream, deceased)
+        await self._acknowledge([entry.id for entry in entries])
+
+    def _routed(self, entry: Entry, deliveries: int) -> list[Delivery] | Rejected:
+        if deliveries > self._config.delivery_limit:
+            return Rejected(DELIVERY_LIMIT, f"delivered {deliveries} times and never acknowledged")
+        try:
+            return self._router.route(message_of(entry, self._stream, self._config.payload_value))
+        except Rejected as rejected:
+            return rejected
+
+    async def _acknowledge(self, ids: list[str]) -> None:
+        commands: list[tuple[str, ...]] = [("XACK", self._stream, self._config.consumer_group, *ids)]
+        if self._config.delete_acknowledged:
+            commands.append(("XDEL", self._stream, *ids))
+        await self._access.call_all(self._stream, commands)
+        self._counts.num_acknowledged += len(ids)
