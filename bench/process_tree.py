@@ -30,7 +30,11 @@ class ProcessTree:
         `utime + stime` of /proc/<pid>/stat is the same sum in ticks of 10 ms. A thread that ends takes its share with
         it; no measured server ends threads while it is measured.
         """
-        return sum(int(schedstat.split(maxsplit=1)[0]) for schedstat in self._read("task/*/schedstat"))
+        return sum(self.cpu_ns_by_process().values())
+
+    def cpu_ns_by_process(self) -> dict[int, int]:
+        """The same of each by itself, by pid."""
+        return {pid: _cpu_ns(_PROC / str(pid)) for pid in self.members()}
 
     def rss_bytes(self) -> int:
         """Resident memory. Pages that processes share count in each, which a difference takes out again."""
@@ -54,6 +58,10 @@ class ProcessTree:
             if not (_PROC / str(root)).exists():
                 raise ProcessGone(f"process {root} has ended")
         return members
+
+
+def _cpu_ns(process: Path) -> int:
+    return sum(int(schedstat.split(maxsplit=1)[0]) for schedstat in _texts(process.glob("task/*/schedstat")))
 
 
 def _texts(files: Iterator[Path]) -> Iterator[str]:

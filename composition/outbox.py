@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -60,28 +60,28 @@ class OutboxParts:
 
 @asynccontextmanager
 async def open_outbox(config: OutboxConfig, storage: Storage, hub: Hub, clock: Clock) -> AsyncIterator[OutboxParts]:
-    """The outbox of a node; the hub tells its sinks what connections do.
+    """The outbox of a node; the hub tells its sinks what connections do. Leave it when its tasks have ended.
 
     Raises:
         CannotOpen: an extra is missing.
     """
-    carriers: dict[str, Carrier] = {}
-    publishers: dict[str, RabbitPublisher] = {}
-    if config.carrier is not None:
-        carriers[HUB], publishers["outbox"] = _to_rabbitmq("outbox", config.carrier, config.source, clock)
-    for sink in config.sinks:
-        if isinstance(sink.target, RabbitTargetConfig):
-            carriers[sink.name], publishers[f"sink.{sink.name}"] = _to_rabbitmq(
-                f"sink.{sink.name}", sink.target, sink.source, clock
-            )
-        else:
-            carriers[sink.name] = _to_redis(sink, sink.target, clock)
-    tap = _tap(config)
-    outbox = Outbox(storage.relay, hub, clock, carriers=carriers, tap=tap, notifications=storage.notifications)
-    parts = OutboxParts(outbox, publishers)
-    if tap.is_open:
-        hub.observer = parts.client_events = ClientEvents(outbox, storage.relay, clock, tap)
-    yield parts
+    async with AsyncExitStack() as stack:
+        carriers: dict[str, Carrier] = {}
+        publishers: dict[str, RabbitPublisher] = {}
+        if config.carrier is not None:
+            carriers[HUB], publishers["outbox"] = _to_rabbitmq("outbox", config.carrier, config.source, clock)
+        for sink in config.sinks:
+            if isinstance(sink.target, RabbitTargetConfig):
+                name = f"sink.{sink.name}"
+                carriers[sink.name], publishers[name] = _to_rabbitmq(name, sink.target, sink.source, clock)
+            else:
+                carriers[sink.name] = _to_redis(sink, sink.target, clock, stack)
+        tap = _tap(config)
+        outbox = Outbox(storage.relay, hub, clock, carriers=carriers, tap=tap, notifications=storage.notifications)
+        parts = OutboxParts(outbox, publishers)
+        if tap.is_open:
+            hub.observer = parts.client_events = ClientEvents(outbox, storage.relay, clock, tap)
+        yield parts
 
 
 def _tap(config: OutboxConfig) -> Tap:
@@ -101,7 +101,7 @@ def _to_rabbitmq(name: str, target: RabbitTargetConfig, source: str, clock: Cloc
     return RabbitCarrier(publisher, target.exchange, target.routing_key, source), publisher
 
 
-def _to_redis(sink: SinkConfig, target: StreamTargetConfig, clock: Clock) -> Carrier:
+def _to_redis(sink: SinkConfig, target: StreamTargetConfig, clock: Clock, stack: AsyncExitStack) -> Carrier:
     try:
         from hub.engines.redis.discovery import ConfigRefused  # noqa: PLC0415  # needs the extra
         from hub.relay.redis.access import RedisAccess  # noqa: PLC0415  # needs the extra
@@ -112,4 +112,5 @@ def _to_redis(sink: SinkConfig, target: StreamTargetConfig, clock: Clock) -> Car
         access = RedisAccess(target.redis, clock)
     except ConfigRefused as exc:
         raise CannotOpen(f"sink {sink.name}: {exc}") from exc
+    stack.push_async_callback(access.close)
     return RedisStreamCarrier(access, target.stream, target.max_length, sink.source)

@@ -39,11 +39,14 @@ class Consumer:
         self._has_all = asyncio.Event()
 
     async def carry_out(self, order: WorkOrder) -> WorkReport:
-        """So many messages, of those that come after the order."""
-        self._taken, self._wanted, self._began_ns = 0, order.messages, 0
-        self._has_all.clear()
-        await self._has_all.wait()
-        return WorkReport(order.messages, (time.monotonic_ns() - self._began_ns) / 1e9)
+        """Messages that came before the order was read are of it: the queue is let go when the order has been sent."""
+        self._wanted = order.messages
+        if self._taken < self._wanted:
+            self._has_all.clear()
+            await self._has_all.wait()
+        elapsed_s = (time.monotonic_ns() - self._began_ns) / 1e9
+        self._taken, self._began_ns = self._taken - order.messages, 0
+        return WorkReport(order.messages, elapsed_s)
 
     async def take(self, acknowledge: Acknowledge) -> None:
         self._began_ns = self._began_ns or time.monotonic_ns()

@@ -18,10 +18,15 @@ CHANNEL = "bench"
 
 
 class Metrics:
-    """Of one way to publish."""
+    """Of one way to publish.
+
+    Attributes:
+        capacity: deliveries divided by the CPU time of the worker that spent most: the rate at which its core is full.
+    """
 
     def __init__(self, phase: str) -> None:
         self.per_second = Metric(NAME, f"{phase}: deliveries per second", "/s")
+        self.capacity = Metric(NAME, f"{phase}: deliveries per second with a core for each", "/s")
         self.cpu = Metric(NAME, f"{phase}: workers' CPU per delivery", "us")
         self.cpu_of_all = Metric(NAME, f"{phase}: CPU per delivery with Redis and the generator", "us")
         self.p99 = Metric(NAME, f"{phase}: latency p99", "ms")
@@ -40,12 +45,18 @@ def measure(stage: Stage) -> Iterator[Value]:
 def _phase(stage: Stage, metrics: Metrics, burst: int) -> Iterator[Value]:
     plan = stage.plan
     stage.ask(orders.FanOut(plan.warm_up_s, burst, plan.message_bytes), orders.FannedOut)
-    others = [stage.generator.processes, *([stage.beside] if stage.beside else [])]
-    before_ns = sum(other.cpu_ns() for other in others)
+    others_before_ns, before_ns = _cpu_of_others_ns(stage), stage.processes.cpu_ns_by_process()
     answer, cpu_us = stage.measured(orders.FanOut(plan.phase_s, burst, plan.message_bytes), orders.FannedOut)
-    others_us = (sum(other.cpu_ns() for other in others) - before_ns) / 1e3
-    phase = answer.phase
+    after_ns = stage.processes.cpu_ns_by_process()
+    others_us = (_cpu_of_others_ns(stage) - others_before_ns) / 1e3
+    phase, busiest_ns = answer.phase, max(ns - before_ns.get(pid, 0) for pid, ns in after_ns.items())
     yield Value(metrics.per_second, phase.deliveries / phase.elapsed_s)
+    yield Value(metrics.capacity, phase.deliveries / busiest_ns * 1e9)
     yield Value(metrics.cpu, cpu_us / phase.deliveries)
     yield Value(metrics.cpu_of_all, (cpu_us + others_us) / phase.deliveries)
     yield Value(metrics.p99, phase.p99_ms)
+
+
+def _cpu_of_others_ns(stage: Stage) -> int:
+    others = [stage.generator.processes, *([stage.beside] if stage.beside else [])]
+    return sum(other.cpu_ns() for other in others)

@@ -61,6 +61,8 @@ LEASE_MS = 500
 """How long a row is the business of the node that added it."""
 
 SWEEP_INTERVAL_S = 0.4
+ROOM_INTERVAL_S = 0.01
+"""The same while more waits in the table than memory takes."""
 SETTLE_INTERVAL_S = 0.1
 """How long carried rows gather before they are deleted together."""
 
@@ -341,8 +343,9 @@ class Outbox:
             await self._rest()
 
     async def _rest(self) -> None:
+        is_pressed = any(not each.has_room and not each.is_stalled for each in self._publishers.values())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_INTERVAL_S):
+            async with asyncio.timeout(ROOM_INTERVAL_S if is_pressed else SWEEP_INTERVAL_S):
                 await self._bell.wait()
         self._bell.clear()
 

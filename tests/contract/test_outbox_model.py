@@ -1,4 +1,4 @@
-"""Several nodes on one outbox, whatever happens to them: everything committed arrives, in order per key, and nothing stays.
+"""Several nodes on one outbox, whatever happens to them: everything arrives, in order per key, and nothing stays.
 
 Nodes crash, are paused and go on, lose the database or the engine, and forget to hand over what they have committed.
 What a subscriber sees is the engine's stream: repeats under one key are dropped there, as everywhere.

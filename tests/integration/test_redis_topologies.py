@@ -17,7 +17,8 @@ from hub.engines.redis.topology import NUM_SLOTS, WrongServer
 from hub.errors import EngineUnavailable
 from tests.support.patience import eventually
 from tests.support.ports import free_port
-from tests.support.redis_engines import cluster_config, sentinel_config, server_config
+from tests.support.redis_cluster import redis_cluster as running_redis_cluster
+from tests.support.redis_engines import IO_TIMEOUT_S, cluster_config, running_engine, sentinel_config, server_config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -237,3 +238,15 @@ def _num_clients(server: RedisServer) -> int:
 
 async def _has(topology: Topology, slot: int, server: RedisServer) -> bool:
     return (await topology.locate()).of(slot) == address_of(server)
+
+
+async def test_one_master_that_is_down_makes_no_node_unready_and_two_do() -> None:
+    with running_redis_cluster() as cluster:  # its own: the others find it as it was
+        first, second, _ = cluster.masters
+        async with running_engine(cluster_config(cluster)) as engine:
+            first.pause()
+            await eventually(lambda: not engine.health().is_connected)
+            _, answer_age_s, canary_age_s = engine.health()
+            second.pause()
+            await eventually(lambda: engine.health().answer_age_s > IO_TIMEOUT_S)
+    assert max(answer_age_s, canary_age_s) < IO_TIMEOUT_S

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.lab.history import Fault, Final, Invoke, Outcome, Parted, Received, Reloaded, Subscribed
+from tests.lab.history import Fault, Final, Invoke, Logged, Outcome, Parted, Received, Reloaded, Subscribed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -176,6 +176,17 @@ def check_needless_reloads(ops: Ops) -> Iterator[Finding]:
             first_seen.setdefault((op.channel, op.epoch), index)
 
 
+def check_logs(ops: Ops) -> Iterator[Finding]:
+    """Whatever breaks, nodes reckon with it: none writes a stack trace."""
+    for op in ops:
+        if isinstance(op, Logged) and not any(name in op.text for name in HARMLESS_TRACES):
+            yield Finding("stack trace", f"{op.node}: {op.text}", op)
+
+
+HARMLESS_TRACES = ("ClientConnectionResetError",)
+"""aiohttp writes one for each client that leaves in the middle of its upgrade."""
+
+
 def check_convergence(ops: Ops) -> Iterator[Finding]:
     """When all is quiet every client stands at the top of its channel."""
     finals = {op.client: op for op in ops if isinstance(op, Final)}
@@ -201,6 +212,7 @@ CHECKERS: tuple[Callable[[Ops], Iterator[Finding]], ...] = (
     check_order,
     check_duplicates,
     check_needless_reloads,
+    check_logs,
     check_convergence,
 )
 
@@ -235,6 +247,8 @@ def _labels(ops: Ops) -> Iterator[str]:
                 yield "reloads"
             case Subscribed(was_recovering=True):
                 yield "recoveries"
+            case Logged():
+                yield "stack traces"
             case Parted(what="subscription"):
                 yield "told of insufficient state"
             case Fault(phase="begin"):

@@ -132,6 +132,17 @@ class Fault(Op, frozen=True, kw_only=True, tag="fault"):
     breaks_streams: bool = False
 
 
+class Logged(Op, frozen=True, kw_only=True, tag="logged"):
+    """A node has written a stack trace: something that it did not reckon with.
+
+    Attributes:
+        text: the last line of the trace.
+    """
+
+    node: str
+    text: str
+
+
 class Final(Op, frozen=True, kw_only=True, tag="final"):
     """Where a client stands when all is quiet, and where the channel ends. Epoch "" is nowhere."""
 
@@ -144,7 +155,7 @@ class Final(Op, frozen=True, kw_only=True, tag="final"):
     top_offset: int
 
 
-AnyOp = Invoke | Outcome | Subscribed | Received | Reloaded | Parted | Fault | Final
+AnyOp = Invoke | Outcome | Subscribed | Received | Reloaded | Parted | Fault | Logged | Final
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(AnyOp)

@@ -7,6 +7,7 @@ publishers reach each node through another. Everything is a child of this proces
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -99,6 +100,12 @@ class LabNode:
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
+
+    def traces(self) -> list[str]:
+        """The last line of every stack trace in its log, which is one of JSON lines."""
+        assert self.process is not None
+        lines = [json.loads(line) for line in self.process.log.splitlines() if '"exception"' in line]
+        return [line["exception"].strip().splitlines()[-1] for line in lines]
 
     def check_alive(self) -> None:
         """Raises: RuntimeError: it has ended by itself: nothing in a run gives it a reason."""

@@ -197,7 +197,7 @@ class OutboxCarrier:
             connection = await self._connected()
             async with connection.transaction():
                 await connection.execute(PUBLISH, event.channel, json.dumps(event.data), event.id, event.key)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as exc:
             await self.close()
             raise NotPromised(repr(exc)) from exc
         except asyncio.CancelledError:  # the deadline: what was asked may still happen, and the connection is of no use

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.lab.breakages import breakages_of
 from tests.lab.checkers import check, summary
 from tests.lab.clients import LabClient
-from tests.lab.history import Fault, Final, History, show
+from tests.lab.history import Fault, Final, History, Logged, show
 from tests.lab.lab_config import EXCHANGE, channel_of
 from tests.lab.nemesis import Nemesis, plan
 from tests.lab.processes import running_world
@@ -127,6 +127,7 @@ class _Run:
                 node.check_alive()
             await self._wait_for_quiet()
             await self._note_finals()
+            self._note_traces()
 
     def _is_wanted(self, name: str) -> bool:
         return not self._settings.only or any(part in name for part in self._settings.only)
@@ -223,6 +224,11 @@ class _Run:
                     top_offset=top_offset,
                 )
             )
+
+    def _note_traces(self) -> None:
+        for node in self._world.nodes:
+            for text in node.traces():
+                self._history.add(Logged(node=node.name, text=text))
 
 
 _CARRIERS: dict[str, Callable[[World, random.Random], Carrier]] = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lab.checkers import CHECKERS, check, summary
-from tests.lab.history import Fault, Final, History, Invoke, Outcome, Received, Reloaded, Subscribed, load, show
+from tests.lab.history import Fault, Final, History, Invoke, Logged, Outcome, Received, Reloaded, Subscribed, load, show
 from tests.lab.model_run import ModelRun
 
 if TYPE_CHECKING:
@@ -165,6 +165,10 @@ def recovery_that_is_refused_for_no_reason(ops: list[AnyOp]) -> list[AnyOp]:
     return without(ops, *all_of(ops, Fault))
 
 
+def node_that_is_surprised(ops: list[AnyOp]) -> list[AnyOp]:
+    return [Logged(node="n1", text="KeyError: 'epoch'"), *ops]
+
+
 def client_that_is_stuck(ops: list[AnyOp]) -> list[AnyOp]:
     op = all_of(ops, Final)[0]
     return changed(ops, op, top_offset=op.top_offset + 1)
@@ -202,6 +206,7 @@ PLANTED: dict[Plant, str] = {
     newer_before_older: "order",
     client_that_tells_everything: "duplicate",
     recovery_that_is_refused_for_no_reason: "needless reload",
+    node_that_is_surprised: "stack trace",
     client_that_is_stuck: "not converged",
     client_that_never_came_back: "not converged",
     run_that_broke_off: "not converged",

@@ -145,6 +145,16 @@ class Sender:
                     message = {"key": key, "seq": seq}
                     group.create_task(self.send(queue, message, message_id=f"{key}-{seq}"))
 
+    async def fill(self, queue: str, keys: Sequence[str], num_per_key: int) -> None:
+        """The same for many messages, without confirms: look at the length afterwards."""
+        channel = await self.channel.connection.channel(publisher_confirms=False)
+        for seq in range(num_per_key):
+            for key in keys:
+                properties = spec.Basic.Properties(message_id=f"{key}-{seq}", delivery_mode=2)
+                body = b'{"key":"%b","seq":%d}' % (key.encode(), seq)
+                await channel.basic_publish(body, routing_key=queue, properties=properties)
+        await channel.close()
+
     async def get(self, queue: str) -> DeliveredMessage | None:
         """Take one message off a queue."""
         message = await self.channel.basic_get(queue, no_ack=True)

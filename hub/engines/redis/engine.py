@@ -41,7 +41,7 @@ from hub.errors import EngineUnavailable
 from hub.protocol.messages import StreamPosition
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 
     from hub.clock import Clock
     from hub.engine import EngineListener, HistoryQuery, NodeInfo, PublishOptions
@@ -58,7 +58,10 @@ NODES_CHANNEL: Final = "nodes"
 
 
 class EngineHealth(NamedTuple):
-    """How the connections to Redis are, the worst of them.
+    """How the connections to Redis are.
+
+    Ages are those of most primaries: of three, one may be dead. All nodes miss it alike, and what it does not hold
+    works on; were they all to call themselves unready, nothing would.
 
     Attributes:
         is_connected: every primary has both its links.
@@ -289,8 +292,8 @@ class RedisEngine:
             return EngineHealth(False, float("inf"), float("inf"))
         return EngineHealth(
             all(bus.commands is not None and bus.is_listening for bus in buses),
-            max(now_s - bus.answered_at_s for bus in buses),
-            max(now_s - bus.canary.back_at_s for bus in buses),
+            _of_most(now_s - bus.answered_at_s for bus in buses),
+            _of_most(now_s - bus.canary.back_at_s for bus in buses),
         )
 
     def measures(self) -> dict[str, float]:
@@ -320,6 +323,12 @@ class RedisEngine:
         for feed in self._feeds.values():
             feed.forget()
         self._buses.replace_subscribers("this node was not running")
+
+
+def _of_most(ages_s: Iterable[float]) -> float:
+    """The age that more than half of them are not above."""
+    in_order = sorted(ages_s)
+    return in_order[len(in_order) // 2]
 
 
 def _outcome(offset: int, epoch: bytes, is_suppressed: int) -> PublishOutcome:

@@ -32,7 +32,7 @@ class Arrivals:
         self._has_news.set()
 
     def close(self) -> None:
-        """No more will come: `take` gives what is left, then nothing."""
+        """Nothing more is wanted: `take` gives nothing from now on, whatever waits."""
         self._is_closed = True
         self._has_news.set()
 
@@ -42,6 +42,8 @@ class Arrivals:
             self._has_news.clear()
             await self._has_news.wait()
         await self._settle()
+        if self._is_closed:
+            return []
         waiting = self._waiting
         return [waiting.popleft() for _ in range(min(self._max_batch, len(waiting)))]
 

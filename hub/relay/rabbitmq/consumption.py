@@ -60,7 +60,6 @@ class Consumption:
         self._arrivals = Arrivals(max(1, config.prefetch // 2))
         self._burial = Burial(config, publisher, clock, self._settle_buried)
         self._channel: AbstractChannel | None = None
-        self._tag = ""
         self._num_taken_in = 0
         self._cancelled = asyncio.Event()
 
@@ -79,11 +78,10 @@ class Consumption:
         channel = self._channel = await link.channel()
         await call("limiting what is in our hands", channel.basic_qos(prefetch_count=self._config.prefetch))
         channel.on_consumer_cancel_callbacks.add(lambda _: self._cancelled.set())
-        consumer = await call("consuming", channel.basic_consume(self._config.queue, self._take_in))
-        self._tag = consumer.consumer_tag or ""
+        await call("consuming", channel.basic_consume(self._config.queue, self._take_in))
 
     async def run(self, link: Link) -> None:
-        """Hand over until `close`, and then what is left.
+        """Hand over until `close`.
 
         Raises:
             LinkLost: what was not acknowledged will be delivered again.
@@ -96,15 +94,14 @@ class Consumption:
             self._watch_consumer(link),
             self._notice_cancellation(),
         )
+        await call("giving back what was not handed over", self._channel.close())
 
-    async def close(self) -> None:
-        """Take nothing new; `run` ends when what has been taken is done with.
+    def close(self) -> None:
+        """Finish what is being handed over and give back the rest, in its order; then `run` ends.
 
-        Raises:
-            LinkLost
+        The consumer is not cancelled before: that would make another node's the active one, which would be given newer
+        messages while ours are still on their way to the engine.
         """
-        if self._channel is not None:
-            await call("cancelling the consumer", self._channel.basic_cancel(self._tag))
         self._arrivals.close()
 
     # --- deliveries -------------------------------------------------------------------------------------------------

@@ -65,10 +65,10 @@ class RabbitSource:
         What is still in flight then is delivered again, to another node or to this one after its restart.
         """
         self._is_stopping = True
-        with suppress(LinkLost, TimeoutError):
+        if self._consumption is not None:
+            self._consumption.close()
+        with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_DEADLINE_S):
-                if self._consumption is not None:
-                    await self._consumption.close()
                 await self._is_idle.wait()
 
     def measures(self) -> dict[str, float]:

@@ -6,7 +6,7 @@ Nouns
     ClientEvents   what connections do, gathered until it is written to the outbox.
     CloudEvent     the form in which everything leaves.
 
-An event of the platform's own (`session.*`, `device.*`, `state.*`) is in the outbox with its change. What connections
+An event of the platform's own (`session.*`, `state.*`) is in the outbox with its change. What connections
 do (`connection.*`, `client.*`) is written a moment later, many at a time, and may be lost until then:
 docs/operations/sinks.md.
 """

@@ -10,9 +10,9 @@ from hub.channels import Channels
 from hub.config import ClientConfig, HubConfig
 from hub.control_operations import UnsubscribeUser
 from hub.errors import ReplyError
+from hub.positions import GRACE_S
 from hub.protocol import codes
 from hub.protocol.messages import ClientInfo, Publication, StreamPosition
-from hub.upkeep import POSITION_GRACE_S
 from tests.unit.hub.client import Client
 from tests.unit.hub.gated_engine import GatedEngine
 from tests.unit.hub.node import OPEN, Node, hub_config
@@ -24,7 +24,7 @@ POSITIONED = replace(OPEN, history_size=10, history_ttl_s=60, force_positioning=
 LOOSE = replace(OPEN, history_size=10, history_ttl_s=60)
 NAMESPACES = {"stream": STREAM, "positioned": POSITIONED, "loose": LOOSE, "watched": WATCHED}
 
-CHECK_S = ClientConfig().channel_position_check_delay_s + POSITION_GRACE_S
+CHECK_S = ClientConfig().channel_position_check_delay_s + GRACE_S
 
 
 def gated_node() -> tuple[Node, GatedEngine]:

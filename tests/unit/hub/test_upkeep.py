@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from hub.config import ClientConfig
-from hub.engine import HistoryQuery
+from hub.engine import History, HistoryQuery
 from hub.outbox import HIGH_WATER_BYTES
+from hub.positions import GRACE_S, LANES
 from hub.protocol import codes
-from hub.upkeep import ANNOUNCE_INTERVAL_S, DUE_PER_SLICE, POSITION_GRACE_S, upkeep_tasks
+from hub.upkeep import ANNOUNCE_INTERVAL_S, DUE_PER_SLICE, upkeep_tasks
 from tests.unit.hub.gated_engine import GatedEngine
 from tests.unit.hub.node import OPEN, Node, hub_config
 from tests.unit.hub.virtual_time import pass_time, virtual_loop
 
 STREAM = replace(OPEN, history_size=10, history_ttl_s=60, force_recovery=True)
 CHECK_DELAY_S = ClientConfig().channel_position_check_delay_s
-DETECTION_S = CHECK_DELAY_S + POSITION_GRACE_S
+DETECTION_S = CHECK_DELAY_S + GRACE_S
 
 
 def gated_node() -> tuple[Node, GatedEngine]:
@@ -90,7 +92,7 @@ async def test_an_announcement_that_arrives_within_the_grace_is_not_lost() -> No
         await pass_time(CHECK_DELAY_S - 0.5)
         engine.is_lagging = True
         await node.hub.publish("stream:1", b"1")
-        await pass_time(0.5 + POSITION_GRACE_S / 2)  # it is missed by now, and taken for late
+        await pass_time(0.5 + GRACE_S / 2)  # it is missed by now, and taken for late
         engine.announce_one()
         await pass_time(3 * DETECTION_S)
         assert [publication["data"] for publication in await client.pushes("pub")] == [1]
@@ -120,6 +122,27 @@ async def test_a_stream_that_began_anew_is_noticed() -> None:
         await engine.start_over()
         await pass_time(CHECK_DELAY_S + DETECTION_S)
         assert await client.pushes("unsubscribe") == [{"code": 2500, "reason": "insufficient state"}]
+
+
+async def test_many_channels_on_an_engine_far_away_are_noticed_in_the_same_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second for each answer: one after the other would take minutes. And one line in the log, not one each."""
+    node, engine = gated_node()
+    async with node.running():
+        names = [f"stream:{number}" for number in range(3 * LANES)]
+        client = await node.subscribed(*names)
+        await engine.start_over()
+        near = engine.history
+
+        async def far(channel: str, query: HistoryQuery) -> History:
+            await asyncio.sleep(1)
+            return await near(channel, query)
+
+        monkeypatch.setattr(engine, "history", far)
+        await pass_time(CHECK_DELAY_S + DETECTION_S + 2 * len(names) / LANES)
+        assert len(await client.pushes("unsubscribe")) == len(names)
+        assert caplog.messages.count("continuity_lost") == 1
 
 
 async def test_a_stream_that_goes_on_is_left_alone() -> None:
@@ -161,9 +184,9 @@ async def test_an_engine_that_goes_away_during_the_grace_makes_nobody_resynchron
         client = await node.subscribed("stream:1")
         engine.is_lagging = True
         await node.hub.publish("stream:1", b"1")
-        await pass_time(CHECK_DELAY_S + POSITION_GRACE_S / 2)
+        await pass_time(CHECK_DELAY_S + GRACE_S / 2)
         engine.is_down = True
-        await pass_time(POSITION_GRACE_S)
+        await pass_time(GRACE_S)
         engine.is_down = False
         engine.announce_one()
         assert [publication["data"] for publication in await client.pushes("pub")] == [1]
