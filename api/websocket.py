@@ -151,14 +151,25 @@ class WebSocketEdge:
         self._admission.enter(request)
         try:
             socket = GuardedWebSocket(self._config.message_size_limit_bytes)
-            await socket.prepare(request)
+            try:
+                await socket.prepare(request)
+            except ConnectionResetError:
+                return self._left()
             raw = request.transport
             if raw is None:
-                raise ConnectionResetError("the client left during its upgrade")
+                return self._left()
             await self._serve(socket, WebSocketTransport(raw), self._handshake(request))
         finally:
             self._admission.leave()
         return socket
+
+    def _left(self) -> web.Response:
+        """The client went while it was upgraded: an end like any other. Raised, aiohttp would log each with a trace.
+
+        aiohttp drops an answer for which there is nobody (pitfall A10, aiohttp#11761).
+        """
+        self._hub.counters.upgrades_abandoned += 1
+        return web.Response()
 
     def _check(self, request: web.Request) -> None:
         if request.headers.get("Sec-WebSocket-Version", "13").strip() != "13":

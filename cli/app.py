@@ -18,6 +18,7 @@ from cli.genconfig import genconfig
 from cli.healthcheck import healthcheck
 from cli.keys import keys
 from cli.migrate import migrate
+from cli.outbox import outbox
 from cli.serve import serve_command
 from cli.tokens import gensubtoken, gentoken
 from cli.version import version
@@ -40,6 +41,7 @@ GROUPS: Final[Mapping[str, typer.Typer]] = {
     "dead-letters": dead_letters,
     "keys": keys,
     "migrate": migrate,
+    "outbox": outbox,
 }
 
 

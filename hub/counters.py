@@ -11,6 +11,7 @@ class Counters:
     """Totals since the node started. Keys come from closed sets: command names, error and close codes."""
 
     connections_opened: int = 0
+    upgrades_abandoned: int = 0
     commands: int = 0
     bad_frames: int = 0
     publications: int = 0

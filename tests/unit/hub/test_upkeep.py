@@ -136,7 +136,10 @@ async def test_many_channels_on_an_engine_far_away_are_noticed_in_the_same_time(
         near = engine.history
 
         async def far(channel: str, query: HistoryQuery) -> History:
-            await asyncio.sleep(1)
+            loop = asyncio.get_running_loop()
+            answered = loop.create_future()
+            loop.call_later(1, answered.set_result, None)
+            await answered
             return await near(channel, query)
 
         monkeypatch.setattr(engine, "history", far)
