@@ -15,6 +15,7 @@ from aiohttp import web
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from api.api_key import APIKey
+from api.publish_runs import publish_run, runs_of
 from api.server_api_methods import METHODS, bad_request, error_body, publish
 from api.server_api_requests import BatchRequest
 from hub.errors import EngineUnavailable, ReplyError
@@ -136,7 +137,13 @@ class ServerAPI:
         return _json(_ENCODER.encode({"replies": replies}))
 
     async def _run_in_order(self, commands: list[BatchCommand | None]) -> list[dict[str, Any]]:
-        return [await self._run(command) for command in commands]
+        replies: list[dict[str, Any]] = []
+        for run in runs_of(commands):
+            if len(run) == 1:
+                replies.append(await self._run(run[0]))
+            else:
+                replies += await publish_run(self._hub, [command.publish for command in run])  # type: ignore[union-attr, misc]  # as runs_of has found
+        return replies
 
     async def _run_at_once(self, commands: list[BatchCommand | None]) -> list[dict[str, Any]]:
         async with asyncio.TaskGroup() as group:

@@ -19,13 +19,14 @@ from hub.errors import EngineUnavailable, ReplyError
 from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
 from hub.protocol.codes import ErrorCode
-from hub.publishing import PLAINLY, How
+from hub.publishing import PLAINLY, How, Item
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hub.engine import PublishOutcome
     from hub.hub import Hub
+    from hub.publishing import Prepared
 
     Method = Callable[[Hub, Any], Awaitable[object]]
 
@@ -57,7 +58,14 @@ def bad_request(field: str, why: str) -> ReplyError:
 async def publish(hub: Hub, request: requests.PublishRequest) -> Published:
     if not request.channel:
         raise bad_request("channel", "is required")
-    return _published(await hub.publish(request.channel, _data(request), tags=request.tags, how=_how(request)))
+    return published(await hub.publish(request.channel, _data(request), tags=request.tags, how=_how(request)))
+
+
+def prepared(hub: Hub, request: requests.PublishRequest) -> Prepared:
+    """What `publish` would publish, checked and not published. Raises ReplyError."""
+    if not request.channel:
+        raise bad_request("channel", "is required")
+    return hub.publishing.prepare(request.channel, Item(_data(request), request.tags, _how(request)))
 
 
 async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
@@ -71,7 +79,7 @@ async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:
     for count, channel in enumerate(request.channels, 1):
         try:
             outcome = await hub.publish(channel, data, tags=request.tags, how=how)
-            responses.append({"result": _published(outcome)})
+            responses.append({"result": published(outcome)})
         except ReplyError as failure:
             responses.append({"error": error_body(failure)})
         except EngineUnavailable:
@@ -89,7 +97,7 @@ def _how(request: requests.PublishRequest | requests.BroadcastRequest) -> How:
     return PLAINLY
 
 
-def _published(outcome: PublishOutcome) -> Published:
+def published(outcome: PublishOutcome) -> Published:
     position = outcome.position
     return _PUBLISHED_WITHOUT_HISTORY if position is None else Published(position.offset, position.epoch)
 

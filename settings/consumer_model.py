@@ -45,6 +45,9 @@ class RouteSettings(Section):
     unless: Patterns = Field({}, description="Not those in which one of the paths has such a value.")
     tags: Templates = Field({}, description="Tags of the publication; one without a value is left out.")
     final: bool = Field(True, description="Look at no later route when this one matches.")
+    trusted: bool = Field(
+        False, description="Values may name any channel of any user: only where nobody but trusted services publishes."
+    )
 
 
 class RoutingSettings(Section):

@@ -41,7 +41,12 @@ def routing_config(routing: RoutingSettings) -> RoutingConfig:
 
 def _route_config(route: RouteSettings) -> RouteConfig:
     return RouteConfig(
-        channels=route.channels, when=route.when, unless=route.unless, tags=route.tags, is_final=route.final
+        channels=route.channels,
+        when=route.when,
+        unless=route.unless,
+        tags=route.tags,
+        is_final=route.final,
+        is_trusted=route.trusted,
     )
 
 

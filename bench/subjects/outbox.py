@@ -20,7 +20,7 @@ ON_SQLITE, ON_POSTGRES = frozenset({"outbox_sqlite"}), frozenset({"outbox_postgr
 WITH_REDIS = "with the Redis engine"
 
 _PATIENT = {"queue_max_size": 64 << 20}
-"""All rows may wait for the one subscriber: they come faster than it reads, and are more than it is allowed by default."""
+"""All rows may wait for the one subscriber: they come faster than it reads, and are more than the default lets wait."""
 
 
 def _on_sqlite(*, with_redis: bool) -> Launch:

@@ -19,6 +19,8 @@ class RouteConfig:
         unless: patterns by path; no path may have such a value.
         tags: templates by name; a tag whose template finds no value is left out.
         is_final: no later route is looked at when this one has matched.
+        is_trusted: values may change what a channel means: `{subject}` may be any channel, of any user. For messages
+            of trusted services alone, as the outbox is.
     """
 
     channels: tuple[str, ...] = ()
@@ -26,6 +28,7 @@ class RouteConfig:
     unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     is_final: bool = True
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

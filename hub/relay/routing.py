@@ -131,7 +131,8 @@ class _Route:
             raise RouteInvalid(f"{key}.channels", "must name at least one channel")
         self.is_final = config.is_final
         self.channels = [
-            _channel(f"{key}.channels[{number}]", text, channels) for number, text in enumerate(config.channels)
+            _channel(f"{key}.channels[{number}]", text, channels, config.is_trusted)
+            for number, text in enumerate(config.channels)
         ]
         self.filter = _filter(key, config)
         self._tags = [(name, _tag(f"{key}.tags.{name}", text)) for name, text in config.tags.items()]
@@ -146,9 +147,9 @@ class _Route:
         return {name: text for name, template in self._tags if (text := template.render(scope))}
 
 
-def _channel(key: str, text: str, channels: ChannelConfig) -> ChannelTemplate:
+def _channel(key: str, text: str, channels: ChannelConfig, is_trusted: bool) -> ChannelTemplate:
     try:
-        template = ChannelTemplate(text, channels.max_length_bytes)
+        template = ChannelTemplate(text, channels.max_length_bytes, is_trusted=is_trusted)
     except TemplateInvalid as exc:
         raise RouteInvalid(key, str(exc)) from exc
     start = template.fixed_start

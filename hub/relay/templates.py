@@ -65,15 +65,20 @@ class Template:
 
 
 class ChannelTemplate(Template):
-    """A template that names a channel."""
+    """A template that names a channel.
 
-    def __init__(self, text: str, max_length_bytes: int) -> None:
+    Args:
+        is_trusted: whoever writes the values may name any channel with them.
+    """
+
+    def __init__(self, text: str, max_length_bytes: int, *, is_trusted: bool = False) -> None:
         """Raises: TemplateInvalid."""
         super().__init__(text)
         self._max_length_bytes = max_length_bytes
         if not self.parts:
             raise TemplateInvalid("must name a channel")
-        self.parts = tuple(_guarded(self.parts))
+        if not is_trusted:
+            self.parts = tuple(_guarded(self.parts))
         fixed = "".join(part for part in self.parts if isinstance(part, str))
         if not fixed.isprintable():
             raise TemplateInvalid("holds characters that no channel name may have")

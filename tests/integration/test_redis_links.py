@@ -225,7 +225,7 @@ async def _is_heard(other: object, listener: RecordingListener) -> bool:
 
 
 class TestDetached:
-    async def test_what_is_read_while_nobody_listens_is_where_listening_goes_on(self, redis_server: RedisServer) -> None:
+    async def test_what_was_read_meanwhile_is_where_listening_goes_on(self, redis_server: RedisServer) -> None:
         """Whoever read the position was told that it is served from there."""
         listener = RecordingListener()
         async with running_engine(server_config(redis_server), listener) as engine:
@@ -252,6 +252,28 @@ class TestDetached:
             await engine.unsubscribe("given up")
             await listener.until(lambda heard: bool(heard.publications))
             assert [delivery.channel for delivery in listener.publications] == ["kept"]
+
+
+class TestNonsense:
+    async def test_a_flood_of_messages_nobody_can_read_is_counted_and_hardly_logged(
+        self, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        listener = RecordingListener()
+        config = server_config(redis_server)
+        async with running_engine(config, listener) as engine:
+            await engine.subscribe("news")
+            doorbell = Keys(config.prefix).of("news").doorbell
+            for _ in range(30):
+                await redis_server.execute("PUBLISH", doorbell, "{nonsense")
+            await eventually(lambda: engine.measures()["redis_message_failed"] == 30)
+            assert sum(record.getMessage() == "redis_message_failed" for record in caplog.records) < 30
+            await engine.publish("news", Publication(Raw(b"1")), KEPT)
+            await listener.until(lambda heard: len(heard.publications) == 1)
+
+    async def test_as_many_as_there_are_may_be_asked_for_by_any_number(self, redis_server: RedisServer) -> None:
+        async with running_engine(server_config(redis_server)) as engine:
+            await engine.publish("news", Publication(Raw(b"1")), KEPT)
+            assert len((await engine.history("news", HistoryQuery(2**70))).publications) == 1
 
 
 class TestLagging:

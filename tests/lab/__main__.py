@@ -50,6 +50,9 @@ def _run(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 32)
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="syncline-lab-"))
     directory.mkdir(parents=True, exist_ok=True)
+    if (directory / f"nodes-{seed}").exists():
+        print(f"{directory} has a run of this seed already")
+        return 2
     print(f"seed {seed}, artefacts in {directory}", flush=True)
     plan = Plan(
         seed=seed,

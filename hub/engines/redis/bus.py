@@ -165,7 +165,7 @@ class Bus:
         return link
 
     async def _prepare(self, link: Link) -> None:
-        """In one round trip, but for the question who it is: over a slow way each is a good part of the time there is."""
+        """In one round trip, but for the question who it is: over a slow way each is a good part of the time."""
         await self._around.topology.vet(link)
         self._server_info, replication, *_ = await asyncio.gather(
             link.call("INFO", "server"),
@@ -184,7 +184,8 @@ class Bus:
         around = self._around
 
         def new_link() -> Subscriber:
-            return Subscriber(around.clock, around.config.io_timeout_s, around.on_data, self._on_refused)
+            timeout_s = around.config.io_timeout_s
+            return Subscriber(around.clock, timeout_s, around.on_data, self._on_refused, self._on_failed)
 
         link = await open_link(self.address, self._credentials, around.config.connect_timeout_s, new_link)
         link.listen(self.routes)
@@ -215,6 +216,9 @@ class Bus:
     def _on_refused(self, error: ServerError) -> None:
         self._around.complaints.add("redis_subscribe_refused", address=str(self.address), reason=str(error))
         self._around.suspect()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._around.complaints.add("redis_message_failed", cause=error, address=str(self.address))
 
     # --- the canary -------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ KINDS: Final = (
     "redis_lapse",
     "redis_link_lost",
     "redis_map_unavailable",
+    "redis_message_failed",
     "redis_message_lost",
     "redis_not_executed",
     "redis_subscribe_refused",
@@ -40,12 +41,12 @@ class Complaints:
         self._written: dict[str, tuple[float, int]] = {}
         self.counts: dict[str, int] = dict.fromkeys(KINDS, 0)
 
-    def add(self, kind: str, **extra: object) -> None:
-        """One more of `kind`, which is one of KINDS and the event's name in the log."""
+    def add(self, kind: str, *, cause: BaseException | None = None, **extra: object) -> None:
+        """One more of `kind`, which is one of KINDS and the event's name in the log; `cause` with where it happened."""
         self.counts[kind] += 1
         count = self.counts[kind]
         now_s = self._clock.monotonic_s()
         written_at_s, written_count = self._written.get(kind, (float("-inf"), 0))
         if now_s - written_at_s >= INTERVAL_S:
             self._written[kind] = now_s, count
-            logger.warning(kind, extra={**extra, "occurrences": count - written_count})
+            logger.warning(kind, exc_info=cause, extra={**extra, "occurrences": count - written_count})

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 ENTRIES_PER_CALL: Final = 64
 """Publications that one step of the server takes: about a millisecond in which it does nothing else."""
 
+MAX_COUNT: Final = 2**31 - 1
+"""Of entries that Redis is asked for; a larger number it may refuse."""
+
 PULSE_INTERVAL_S: Final = 0.25
 
 NODES_CHANNEL: Final = "nodes"
@@ -182,7 +185,7 @@ class RedisEngine:
 
     async def history(self, channel: str, query: HistoryQuery) -> History:
         keys = self._keys.of(channel)
-        limit, since = query.limit, query.since
+        limit, since = min(query.limit, MAX_COUNT), query.since
         if since is not None and query.reverse and since.offset == 0:
             limit = 0  # nothing is before the beginning, and Redis knows no such range
         args = (
@@ -196,7 +199,7 @@ class RedisEngine:
         offset, epoch, entries = await self._buses.call(call)
         position = StreamPosition(int(offset), epoch.decode())
         feed = self._feeds.get(channel)
-        if feed is not None and feed.learn(position) and feed.is_attached:  # else it is read anyhow, once it is attached
+        if feed is not None and feed.learn(position) and feed.is_attached:  # else it is read anyhow once it is
             self._catch_up.watch(feed, position)
         return History(publications_in(entries), position)
 

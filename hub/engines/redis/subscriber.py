@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.clock import Clock
-
-logger = logging.getLogger(__name__)
 
 MAX_NAMES_PER_COMMAND: Final = 500
 
@@ -49,7 +46,7 @@ class Route(Protocol):
     def is_sharded(self) -> bool: ...
 
     def receive(self, data: bytes) -> None:
-        """A message. Hot; what it raises is logged and ends nothing."""
+        """A message. Hot; what it raises ends nothing."""
 
     def attached(self) -> None:
         """From here on messages come. Told anew whenever they had stopped."""
@@ -69,6 +66,7 @@ class Subscriber(Link):
 
     Args:
         on_refused: told the error with which the server refused to let us listen to something.
+        on_failed: told what a route raised at a message.
     """
 
     def __init__(
@@ -77,9 +75,11 @@ class Subscriber(Link):
         io_timeout_s: float,
         on_data: Callable[[], object],
         on_refused: Callable[[ServerError], None] = lambda _: None,
+        on_failed: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         super().__init__(clock, io_timeout_s, on_data)
         self._on_refused = on_refused
+        self._on_failed = on_failed
         self._routes: dict[bytes, Route] | None = None
         self._wanted: list[tuple[bytes, Route]] = []  # since the last tick, in order
         self._expected: deque[tuple[bytes, Route]] = deque()
@@ -146,8 +146,8 @@ class Subscriber(Link):
     def _hand_over(self, route: Route, data: bytes) -> None:
         try:
             route.receive(data)
-        except Exception:  # one message must not end the connection of all others
-            logger.exception("redis_message_failed")
+        except Exception as exc:  # noqa: BLE001  # one message must not end the connection of all others
+            self._on_failed(exc)
 
     def _confirm(self, verb: bytes, name: bytes) -> None:
         expected = self._expected

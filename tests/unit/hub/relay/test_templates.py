@@ -82,6 +82,17 @@ def test_a_value_that_does_not_fit_is_rejected_and_named(template: str, data: An
     assert says in rejected.value.detail
 
 
+@pytest.mark.parametrize("channel", ["news", "orders:#42", "chat:$room", "dialog#1,2", "$token:only"])
+def test_a_trusted_template_takes_any_channel_for_a_value(channel: str) -> None:
+    assert ChannelTemplate("{data.to}", 255, is_trusted=True).channel(scope_of({"to": channel})) == channel
+
+
+@pytest.mark.parametrize("value", ["", "x\ny", "é" * 128, None])
+def test_a_trusted_template_takes_no_value_that_is_no_name(value: object) -> None:
+    with pytest.raises(Rejected, match="bad_channel"):
+        ChannelTemplate("{data.to}", 255, is_trusted=True).channel(scope_of({"to": value}))
+
+
 @given(st.sampled_from(["shop:{data.a}", "shop:#{data.a}", "{data.a}", "dialog#{data.a}", "$shop:{data.a}"]), st.text())
 def test_no_value_changes_whom_or_what_the_channel_is_for(template: str, value: str) -> None:
     try:
