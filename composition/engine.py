@@ -68,6 +68,9 @@ class NodeEngine(Protocol):
     def age_s(self) -> float:
         """Seconds since the engine has given the last sign of life, in both directions."""
 
+    def told_age_s(self) -> float:
+        """Seconds since a message of another node could have come; always 0 where there are no others."""
+
     async def leave(self) -> None:
         """The node goes, in order: its last act on the engine. Never fails."""
 
@@ -110,6 +113,9 @@ class _InProcess:
     def age_s(self) -> float:
         return 0.0
 
+    def told_age_s(self) -> float:
+        return 0.0
+
     async def leave(self) -> None:
         """Hand everything over to the next start, where there is a place for it."""
         if self._directory is not None:
@@ -138,6 +144,9 @@ class _InRedis:
     def age_s(self) -> float:
         health = self.engine.health()
         return max(health.answer_age_s, health.canary_age_s)
+
+    def told_age_s(self) -> float:
+        return self.engine.control_age_s()
 
     async def leave(self) -> None:
         """The others list this node no longer."""

@@ -171,7 +171,7 @@ class _Node:
         return server
 
     def _revocation_proof(self, platform: Platform) -> tuple[str, Coroutine[object, object, None]]:
-        proof = RevocationProof(self._hub, platform.sessions.revocations_age_s, self._engine.age_s)
+        proof = RevocationProof(self._hub, platform.sessions.revocations_age_s, self._engine.told_age_s)
         add_gauges(self._hub, (proof,))
         return "sessions.proof", proof.run()
 

@@ -108,7 +108,13 @@ class Workers:
         parent = os.getpid()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as exc:  # no memory, no process left for it: perhaps later
+            logger.error("worker_not_started", extra={"worker": place.number, "detail": str(exc)})
+            place.started_at_s = now_s
+            self._count_death(place, now_s)
+            return
         if not pid:
             self._live(place.number, parent)
         place.pid, place.started_at_s = pid, now_s
@@ -179,7 +185,9 @@ class Workers:
             self._exit_code = self._exit_code or int(code not in _ENDED_AS_ASKED)
             return
         logger.error("worker_died", extra={"worker": place.number, "worker_pid": pid, "exit_code": code})
-        now_s = self.clock.monotonic_s()
+        self._count_death(place, self.clock.monotonic_s())
+
+    def _count_death(self, place: _Place, now_s: float) -> None:
         is_quick = now_s - place.started_at_s < QUICK_DEATH_S
         place.quick_deaths = place.quick_deaths + 1 if is_quick else 0
         if place.quick_deaths >= MAX_QUICK_DEATHS and not self._somebody_lives(now_s):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
+from hub.complaints import Complaints
 from hub.control_operations import (
     Answer,
     DisconnectUser,
@@ -49,6 +50,11 @@ MAX_WAITING = 10_000
 """Control messages of other nodes that may wait; beyond, the oldest are dropped and counted."""
 
 
+UNREADABLE = "control_message_unreadable"
+DROPPED = "control_dropped"
+KINDS = (UNREADABLE, DROPPED)
+
+
 class Control:
     """Applies operations to this node's connections and passes them on."""
 
@@ -57,7 +63,11 @@ class Control:
         self._waiting: deque[Operation] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
         self._decoder = msgspec.json.Decoder(Envelope)
-        self.dropped = 0
+        self._complaints = Complaints(hub.clock, logger, KINDS)
+
+    def count(self, kind: str) -> int:
+        """How many messages were of a kind that was not applied."""
+        return self._complaints.counts[kind]
 
     async def perform(self, operation: Operation) -> None:
         """Apply here, then everywhere else. A user without connections is no failure.
@@ -73,7 +83,7 @@ class Control:
         try:
             envelope = self._decoder.decode(message)
         except msgspec.MsgspecError:
-            logger.warning("control_message_unreadable")
+            self._complaints.add(UNREADABLE)
             return
         if envelope.node == self._hub.uid:
             return
@@ -87,7 +97,7 @@ class Control:
 
     def _enqueue(self, operation: Operation) -> None:
         if len(self._waiting) == MAX_WAITING:
-            self.dropped += 1
+            self._complaints.add(DROPPED)
         self._waiting.append(operation)
         self._wake.set()
 

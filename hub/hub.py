@@ -16,7 +16,7 @@ from hub.census import responders
 from hub.channels import Channels
 from hub.client_ids import ClientIds
 from hub.commands.rpc import RPCMethods, answer_ping
-from hub.control import Control
+from hub.control import DROPPED, UNREADABLE, Control
 from hub.counters import Counters
 from hub.deadlines import DeadlineWheel
 from hub.departures import Departures
@@ -372,7 +372,8 @@ def _gauges(hub: Hub) -> dict[str, Callable[[], float]]:
         "departures_waiting": lambda: hub.departures.num_waiting,
         "departures_failed": lambda: hub.departures.failures,
         "presence_renewals_failed": lambda: hub.presence.failures,
-        "control_dropped": lambda: hub.control.dropped,
+        "control_dropped": lambda: hub.control.count(DROPPED),
+        "control_message_unreadable": lambda: hub.control.count(UNREADABLE),
         "survey_questions_dropped": lambda: hub.survey.dropped,
         "surveys_incomplete": lambda: hub.survey.incomplete,
         "lapses": lambda: hub.lapses,

@@ -11,6 +11,7 @@ import pytest
 from hub.clock import SystemClock
 from hub.engines.redis.config import Address, RedisConfig, SentinelConfig
 from hub.engines.redis.discovery import choose_topology
+from hub.engines.redis.keys import Keys
 from hub.engines.redis.link import Link
 from hub.engines.redis.opening import Credentials, open_link
 from hub.engines.redis.topology import NUM_SLOTS, WrongServer
@@ -250,3 +251,17 @@ async def test_one_master_that_is_down_makes_no_node_unready_and_two_do() -> Non
             second.pause()
             await eventually(lambda: engine.health().answer_age_s > IO_TIMEOUT_S)
     assert max(answer_age_s, canary_age_s) < IO_TIMEOUT_S
+
+
+async def test_a_node_knows_that_it_hears_no_control_messages_though_most_masters_answer() -> None:
+    """Of revocations it can then know from the database only, whatever the rest of the cluster says."""
+    with running_redis_cluster() as cluster:
+        config = cluster_config(cluster)
+        async with running_engine(config) as engine:
+            home = await cluster.primary_of(Keys(config.prefix).system("control").slot)
+            await eventually(lambda: engine.control_age_s() < IO_TIMEOUT_S)
+            home.pause()
+            await eventually(lambda: engine.control_age_s() > 2 * IO_TIMEOUT_S)
+            assert engine.health().answer_age_s < IO_TIMEOUT_S
+            home.resume()
+            await eventually(lambda: engine.control_age_s() < IO_TIMEOUT_S)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hub.clock import Clock
-    from hub.engines.redis.complaints import Complaints
+    from hub.complaints import Complaints
     from hub.engines.redis.config import Address, RedisConfig
     from hub.engines.redis.subscriber import Route
     from hub.engines.redis.topology import Topology

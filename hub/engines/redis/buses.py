@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.clock import Clock
-    from hub.engines.redis.complaints import Complaints
+    from hub.complaints import Complaints
     from hub.engines.redis.config import Address, RedisConfig
     from hub.engines.redis.link import Link
     from hub.engines.redis.scripts import Script
@@ -206,6 +206,11 @@ class Buses:
     def replace_subscribers(self, why: str) -> None:
         for bus in self.all:
             bus.replace_subscriber(why)
+
+    def heard_at_s(self, slot: int) -> float | None:
+        """When a message to ourselves last came back from the primary of a slot; None while there is none."""
+        bus = self._bus_of(slot)
+        return None if bus is None else bus.canary.back_at_s
 
     def _bus_of(self, slot: int) -> Bus | None:
         address = self._map.of(slot)

@@ -1,16 +1,16 @@
-"""What goes wrong with the servers, as warnings: at most one line a second of a kind, with how many it stands for."""
+"""What the engine complains of."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, Final
 
+from hub.complaints import Complaints
+
 if TYPE_CHECKING:
     from hub.clock import Clock
 
 logger = logging.getLogger("hub.engines.redis")
-
-INTERVAL_S: Final = 1.0
 
 KINDS: Final = (
     "redis_canary_lost",
@@ -26,27 +26,7 @@ KINDS: Final = (
     "redis_subscribe_refused",
     "redis_unkept_doubt",
 )
-"""Everything that is ever complained of: counters that appear with the first occurrence are no use for alerts."""
 
 
-class Complaints:
-    """Counts every one, writes some.
-
-    Attributes:
-        counts: how often each kind happened.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._written: dict[str, tuple[float, int]] = {}
-        self.counts: dict[str, int] = dict.fromkeys(KINDS, 0)
-
-    def add(self, kind: str, *, cause: BaseException | None = None, **extra: object) -> None:
-        """One more of `kind`, which is one of KINDS and the event's name in the log; `cause` with where it happened."""
-        self.counts[kind] += 1
-        count = self.counts[kind]
-        now_s = self._clock.monotonic_s()
-        written_at_s, written_count = self._written.get(kind, (float("-inf"), 0))
-        if now_s - written_at_s >= INTERVAL_S:
-            self._written[kind] = now_s, count
-            logger.warning(kind, exc_info=cause, extra={**extra, "occurrences": count - written_count})
+def redis_complaints(clock: Clock) -> Complaints:
+    return Complaints(clock, logger, KINDS)

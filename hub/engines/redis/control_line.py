@@ -17,8 +17,8 @@ from hub.errors import EngineUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hub.complaints import Complaints
     from hub.engines.redis.buses import Buses
-    from hub.engines.redis.complaints import Complaints
     from hub.engines.redis.failures import ServerError
     from hub.engines.redis.keys import Keys
 

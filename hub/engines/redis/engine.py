@@ -11,7 +11,7 @@ import msgspec
 from hub.engine import History, PresenceStats, PublishOutcome
 from hub.engines.redis.buses import Buses, Call
 from hub.engines.redis.catch_up import CatchUp
-from hub.engines.redis.complaints import Complaints
+from hub.engines.redis.complaints import redis_complaints
 from hub.engines.redis.control_line import ControlLine
 from hub.engines.redis.discovery import choose_topology
 from hub.engines.redis.envelopes import (
@@ -111,13 +111,14 @@ class RedisEngine:
         self._verb = b"SPUBLISH" if topology.is_cluster else b"PUBLISH"
         self._keys = Keys(config.prefix)
         self._calls = PublishCalls(self._verb, self._meta_ttl_ms)
-        self._complaints = Complaints(clock)
+        self._complaints = redis_complaints(clock)
         self._pulse = Pulse(clock, lapse_after_s, self._on_lapse)
         self._buses = Buses(config, clock, topology, self._complaints, self._pulse.beat)
         self._feeds: dict[str, Feed] = {}
         self._context = FeedContext(self._complaints, is_sharded=topology.is_cluster)
         self._context.attach_again = self._buses.attach_again
         self._catch_up = CatchUp(self._buses, self._context, clock)
+        self._control_heard_at_s = clock.monotonic_s()
         self._control = ControlLine(
             self._keys, self._buses, self._complaints, self._on_control, is_sharded=topology.is_cluster
         )
@@ -299,6 +300,13 @@ class RedisEngine:
             _of_most(now_s - bus.answered_at_s for bus in buses),
             _of_most(now_s - bus.canary.back_at_s for bus in buses),
         )
+
+    def control_age_s(self) -> float:
+        """Seconds since a control message of another node could last have been heard: asked for now and then."""
+        heard_at_s = self._buses.heard_at_s(self._control.slot)
+        if heard_at_s is not None and self._control.is_listening:
+            self._control_heard_at_s = max(self._control_heard_at_s, heard_at_s)
+        return self._clock.monotonic_s() - self._control_heard_at_s
 
     def measures(self) -> dict[str, float]:
         """Everything counted here and now, by name."""

@@ -17,8 +17,8 @@ from hub.protocol.messages import StreamPosition
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hub.complaints import Complaints
     from hub.engine import EngineListener
-    from hub.engines.redis.complaints import Complaints
     from hub.engines.redis.failures import ServerError
     from hub.engines.redis.keys import ChannelKeys
     from hub.protocol.messages import Publication

@@ -17,7 +17,7 @@ from composition.workers import Workers
 from hub.clock import SystemClock
 
 workers.FIRST_PAUSE_S = workers.LONGEST_PAUSE_S = 0.01
-
+{before}
 def work(number):
     {body}
 
@@ -25,9 +25,9 @@ sys.exit(Workers({count}, work, SystemClock(), 0.2).run())
 """
 
 
-def outcome(body: str, count: int = 2) -> subprocess.CompletedProcess[str]:
+def outcome(body: str, count: int = 2, before: str = "") -> subprocess.CompletedProcess[str]:
     """What a parent comes to whose children do that."""
-    program = PARENT.format(body=body, count=count)
+    program = PARENT.format(body=body, count=count, before=before)
     return subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
@@ -50,6 +50,27 @@ def test_a_child_that_keeps_dying_ends_all() -> None:
 @pytest.mark.parametrize("body", ["raise ValueError('broken')", "return 0", "os.abort()"])
 def test_however_it_dies(body: str) -> None:
     assert outcome(body, count=1).returncode == 1
+
+
+def test_a_child_that_cannot_be_made_is_made_later_and_the_others_live_on() -> None:
+    """As when the machine has no process left: EAGAIN."""
+    body = (
+        "os.write(1, b'life %d\\n' % number)\n"
+        "    if number == 2: os.kill(os.getppid(), signal.SIGTERM)\n"
+        "    signal.signal(signal.SIGTERM, lambda *_: os._exit(0)); signal.pause()"
+    )
+    failing = (
+        "fork, failures = os.fork, [OSError(11, 'Resource temporarily unavailable')] * 3\n"
+        "def fork_later():\n"
+        "    if workers_made and failures: raise failures.pop()\n"
+        "    workers_made.append(1)\n"
+        "    return fork()\n"
+        "workers_made = []\n"
+        "os.fork = fork_later\n"
+    )
+    ended = outcome(body, before=failing)
+    assert (ended.returncode, ended.stdout.count("life 1"), ended.stdout.count("life 2")) == (0, 1, 1), ended.stderr
+    assert ended.stderr.count("worker_not_started") == 3
 
 
 def test_children_that_do_not_end_are_killed() -> None:

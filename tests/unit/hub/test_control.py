@@ -247,11 +247,14 @@ async def test_an_operation_reaches_the_other_nodes() -> None:
     assert sent == [Envelope(node.hub.uid, DisconnectUser(user="42"))]
 
 
-async def test_a_message_that_cannot_be_read_is_logged_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+async def test_messages_that_cannot_be_read_are_counted_and_passed_over_with_a_line_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     node = node_with()
     for message in (b"", b"{", b'{"node":"a"}', b'{"node":"a","operation":{"type":"dance"}}', b"\xff"):
         node.hub.on_control(message)
-    assert caplog.text.count("control_message_unreadable") == 5
+    assert node.hub.measures()["control_message_unreadable"] == 5
+    assert caplog.text.count("control_message_unreadable") == 1
 
 
 async def test_an_operation_of_another_node_that_fails_keeps_the_next_from_nothing(
@@ -266,13 +269,16 @@ async def test_an_operation_of_another_node_that_fails_keeps_the_next_from_nothi
         assert "control_operation_failed" in caplog.text
 
 
-async def test_the_operations_that_wait_are_bounded_and_the_oldest_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_operations_that_wait_are_bounded_and_the_oldest_go_first(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr("hub.control.MAX_WAITING", 5)
     node = node_with()
     client = await node.connected("42")
     for number in range(8):
         node.hub.on_control(message_of(MessageUser(user="42", data=Raw(b"%d" % number))))
-    assert node.hub.control.dropped == 3
+    assert node.hub.measures()["control_dropped"] == 3
+    assert "control_dropped" in caplog.messages
     async with node.running():
         assert [message["data"] for message in await client.pushes("message")] == [3, 4, 5, 6, 7]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest_asyncio
 
 from hub.engines.redis import control_line
-from hub.engines.redis.complaints import Complaints
+from hub.engines.redis.complaints import redis_complaints
 from hub.engines.redis.control_line import MAX_HELD, ControlLine
 from hub.engines.redis.keys import Keys
 from tests.support.clock import FakeClock
@@ -74,7 +74,7 @@ class World:
         self.line = ControlLine(
             Keys("test"),
             cast("Buses", self.server),
-            Complaints(FakeClock()),
+            redis_complaints(FakeClock()),
             self.heard.append,
             is_sharded=False,
         )

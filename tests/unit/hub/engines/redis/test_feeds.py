@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from hub.engines.redis.catch_up import CatchUp
-from hub.engines.redis.complaints import Complaints
+from hub.engines.redis.complaints import redis_complaints
 from hub.engines.redis.envelopes import Envelope, encode
 from hub.engines.redis.feeds import MAX_HELD, Feed, FeedContext
 from hub.engines.redis.keys import Keys
@@ -39,7 +39,7 @@ class Server:
 
     def __init__(self) -> None:
         self.listener = RecordingListener()
-        self.context = FeedContext(Complaints(FakeClock()), is_sharded=False)
+        self.context = FeedContext(redis_complaints(FakeClock()), is_sharded=False)
         self.context.listener = self.listener
         self.catch_up = CatchUp(self, self.context, FakeClock())  # type: ignore[arg-type]  # all that is called is `call`
         self.feed = Feed(CHANNEL, Keys("test").of(CHANNEL), self.context)

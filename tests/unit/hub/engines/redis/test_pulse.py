@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.engines.redis.complaints import Complaints
+from hub.engines.redis.complaints import redis_complaints
 from hub.engines.redis.pulse import Pulse
 from tests.support.clock import FakeClock
 
@@ -24,7 +24,7 @@ def test_a_silence_longer_than_the_lease_is_a_lapse_once() -> None:
 
 def test_complaints_are_all_counted_and_some_written(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    complaints = Complaints(clock)
+    complaints = redis_complaints(clock)
     for _ in range(100):
         complaints.add("redis_link_lost", address="a")
     complaints.add("redis_error", reason="b")
