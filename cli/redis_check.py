@@ -1,4 +1,4 @@
-"""Whether the Redis of the engine could be used now: a part of `syncline doctor`."""
+"""Whether a Redis could be used now: a part of `syncline doctor`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from cli.check import Check, Status
 if TYPE_CHECKING:
     from hub.engines.redis.config import RedisConfig
     from settings.model import Settings
+    from settings.redis_model import RedisSettings
 
 
 def check_redis(settings: Settings) -> Check | None:
-    """None where the engine is another one. Connects and asks; writes nothing."""
-    if settings.engine.type != "redis":
-        return None
+    """That of the engine; None where the engine is another one."""
+    return check_redis_at("", settings.engine.redis) if settings.engine.type == "redis" else None
+
+
+def check_redis_at(whose: str, settings: RedisSettings) -> Check:
+    """Connects and asks; writes nothing."""
     from hub.errors import EngineUnavailable
     from settings.redis_views import redis_config
 
-    config = redis_config(settings.engine.redis)
-    subject = _subject(config)
+    config = redis_config(settings)
+    subject = whose + _subject(config)
     try:
         asyncio.run(_reached(config))
     except ModuleNotFoundError as exc:

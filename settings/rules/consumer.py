@@ -42,7 +42,8 @@ def consumers_read_something(settings: Settings) -> Iterator[Finding]:
             yield from _stream_findings(path, consumer)
         else:
             yield from redis_findings(path, consumer.redis_pubsub)
-            if not consumer.redis_pubsub.patterns:
+            patterns = consumer.redis_pubsub.patterns
+            if not patterns or not all(patterns):
                 yield Finding(f"{path}.patterns", "must name what to listen to")
 
 

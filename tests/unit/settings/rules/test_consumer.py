@@ -31,6 +31,10 @@ def told(problems: Complain, **tree: Any) -> str:
         ({"redis_stream": {"streams": ["a"], "visibility_timeout": "0s"}}, "visibility_timeout: must be more than 0s"),
         ({"redis_stream": {"streams": ["a"], "address": ["a", "b"]}}, "consumers[0].redis_stream.address: must be one"),
         ({"type": "redis_pubsub"}, "consumers[0].redis_pubsub.patterns: must name what to listen to"),
+        (
+            {"type": "redis_pubsub", "redis_pubsub": {"patterns": [""]}},
+            "consumers[0].redis_pubsub.patterns: must name what to listen to",
+        ),
         ({"type": "redis_pubsub", "redis_pubsub": {"db": -1}}, "consumers[0].redis_pubsub.db"),
         ({"type": "rabbitmq"}, "consumers[0].rabbitmq.queue: must be set"),
         ({"routes": []}, "consumers[0].routes: must hold at least one"),
