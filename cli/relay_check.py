@@ -10,6 +10,7 @@ from cli.redis_check import check_redis_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager
 
     from settings.consumer_rabbitmq_model import RabbitmqSettings
     from settings.model import Settings
@@ -46,21 +47,22 @@ def _peers(settings: Settings) -> Iterator[Peer]:
 
 
 def _check_rabbitmq(key: str, settings: RabbitmqSettings) -> Check:
+    from settings.consumer_rabbitmq_views import rabbitmq_connection_config
+
     subject = f"{key}: RabbitMQ"
     try:
         from hub.relay.rabbitmq.failures import LinkLost
+        from hub.relay.rabbitmq.link import open_link
     except ModuleNotFoundError as exc:
         return Check(Status.FAIL, subject, f"{exc.name} is not installed: install the extra, syncline[rabbitmq]")
     try:
-        asyncio.run(_reached(settings))
+        config = rabbitmq_connection_config(settings)
+        asyncio.run(_opened(open_link(config, "syncline doctor")))
     except (LinkLost, ValueError, OSError) as exc:
         return Check(Status.FAIL, subject, str(exc))
     return Check(Status.OK, subject)
 
 
-async def _reached(settings: RabbitmqSettings) -> None:
-    from hub.relay.rabbitmq.link import open_link
-    from settings.consumer_rabbitmq_views import rabbitmq_connection_config
-
-    async with open_link(rabbitmq_connection_config(settings), "syncline doctor"):
+async def _opened(link: AbstractAsyncContextManager[object]) -> None:
+    async with link:
         pass
