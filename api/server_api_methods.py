@@ -19,7 +19,7 @@ from hub.errors import EngineUnavailable, ReplyError
 from hub.payload import clean_payload, parse_payload
 from hub.protocol import codes
 from hub.protocol.codes import ErrorCode
-from hub.publishing import PLAINLY, How, Item
+from hub.publishing import PLAINLY, How
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +65,7 @@ def prepared(hub: Hub, request: requests.PublishRequest) -> Prepared:
     """What `publish` would publish, checked and not published. Raises ReplyError."""
     if not request.channel:
         raise bad_request("channel", "is required")
-    return hub.publishing.prepare(request.channel, Item(_data(request), request.tags, _how(request)))
+    return hub.publishing.prepare(request.channel, _data(request), request.tags, _how(request))
 
 
 async def broadcast(hub: Hub, request: requests.BroadcastRequest) -> object:

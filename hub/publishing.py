@@ -77,7 +77,7 @@ class Publishing:
             EngineUnavailable: no answer in time; repeat with the same idempotency key.
         """
         raw = data if type(data) is Raw else clean_payload(bytes(data))
-        publication, options = self.prepare(channel, Item(raw, tags, how), info)
+        publication, options = self.prepare(channel, raw, tags, how, info)
         outcome = await self._hub.engine.publish(channel, publication, options)
         self._count(outcome)
         return outcome
@@ -89,22 +89,32 @@ class Publishing:
             ReplyError: as `publish`; nothing was published.
             EngineUnavailable: some of the first ones may have been published; repeat all of them, with the same keys.
         """
-        return await self.publish_prepared(channel, [self.prepare(channel, item) for item in items])
+        return await self.publish_prepared(channel, [self.prepare(channel, *item) for item in items])
 
-    def prepare(self, channel: str, item: Item, info: ClientInfo | UnsetType = UNSET) -> Prepared:
+    def prepare(
+        self,
+        channel: str,
+        data: Raw,
+        tags: dict[str, str] | UnsetType = UNSET,
+        how: How = PLAINLY,
+        info: ClientInfo | UnsetType = UNSET,
+    ) -> Prepared:
         """Check one publication and give it the options of its channel; nothing is published.
+
+        Args:
+            data: one JSON value that has passed `hub.payload`.
 
         Raises:
             ReplyError: as `publish`.
         """
         options = self._hub.channels.options(channel)
-        if options.publication_data_format == "json_object" and bytes(item.data).lstrip()[:1] != b"{":
+        if options.publication_data_format == "json_object" and bytes(data).lstrip()[:1] != b"{":
             raise ReplyError(BAD_REQUEST)
-        if item.how is PLAINLY:
+        if how is PLAINLY:
             engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
-            engine_options = self._options(options, item.how)
-        return Publication(item.data, info, 0, item.tags or UNSET), engine_options
+            engine_options = self._options(options, how)
+        return Publication(data, info, 0, tags or UNSET), engine_options
 
     async def publish_prepared(self, channel: str, prepared: Sequence[Prepared]) -> list[PublishOutcome]:
         """`publish_many` of what `prepare` has made for this channel. Each may be handed over once."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import EngineUnavailable, ReplyError
 from hub.protocol.codes import UNKNOWN_CHANNEL
-from hub.publishing import PLAINLY, How, Item
+from hub.publishing import PLAINLY, How
 from hub.relay.rejection import BAD_CHANNEL, FAULT, REASONS, REFUSED, UNKNOWN_NAMESPACE, Rejected
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Intake:
         key = delivery.idempotency_key
         how = How(idempotency_key=key, idempotency_ttl_s=delivery.idempotency_ttl_s) if key else PLAINLY
         try:
-            return self._hub.publishing.prepare(delivery.channel, Item(delivery.data, delivery.tags, how))
+            return self._hub.publishing.prepare(delivery.channel, delivery.data, delivery.tags, how)
         except ReplyError as exc:
             raise _rejection(delivery, exc) from exc
 
