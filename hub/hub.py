@@ -16,13 +16,14 @@ from hub.census import responders
 from hub.channels import Channels
 from hub.client_ids import ClientIds
 from hub.commands.rpc import RPCMethods, answer_ping
-from hub.control import DROPPED, UNREADABLE, Control
+from hub.control import Control
 from hub.counters import Counters
 from hub.deadlines import DeadlineWheel
 from hub.departures import Departures
 from hub.engine import HistoryQuery, NodeInfo
 from hub.errors import ReplyError
 from hub.fan_out import FanOut
+from hub.gauges import gauges_of
 from hub.permissions import Actor
 from hub.presence import PresenceLeases
 from hub.protocol import codes
@@ -37,7 +38,7 @@ from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Coroutine
 
     from hub.authority import Authority
     from hub.clock import Clock
@@ -106,7 +107,7 @@ class Hub:
         self.departures = Departures(self)
         self.control = Control(self)
         self.survey = Survey(self, responders(self))
-        self.gauges = _gauges(self)
+        self.gauges = gauges_of(self)
         self.publishing = Publishing(self)
         self.publish = self.publishing.publish
         self.publish_many = self.publishing.publish_many
@@ -362,22 +363,6 @@ class Hub:
     def jitter(low: float, high: float) -> float:
         """Spreads what would otherwise happen to all connections at once; nothing secret depends on it."""
         return random.uniform(low, high)  # not for secrets
-
-
-def _gauges(hub: Hub) -> dict[str, Callable[[], float]]:
-    return {
-        "deliveries": lambda: hub.fan_out.deliveries,
-        "writes": lambda: hub.fan_out.writes,
-        "congested": lambda: len(hub.fan_out.congested),
-        "departures_waiting": lambda: hub.departures.num_waiting,
-        "departures_failed": lambda: hub.departures.failures,
-        "presence_renewals_failed": lambda: hub.presence.failures,
-        "control_dropped": lambda: hub.control.count(DROPPED),
-        "control_message_unreadable": lambda: hub.control.count(UNREADABLE),
-        "survey_questions_dropped": lambda: hub.survey.dropped,
-        "surveys_incomplete": lambda: hub.survey.incomplete,
-        "lapses": lambda: hub.lapses,
-    }
 
 
 def _is_idle(channel: LiveChannel) -> bool:
