@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hub.backoff import Backoff
 from hub.errors import EngineUnavailable, ReplyError
 from hub.protocol.codes import UNKNOWN_CHANNEL
 from hub.publishing import PLAINLY, How
@@ -34,7 +35,7 @@ LANES = 64
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
-"""Between attempts while the engine gives no answer: doubled each time, with jitter."""
+"""Between attempts while the engine gives no answer."""
 
 MAX_FAULTS = 3
 """Attempts at a batch that makes our own code fail before the messages that do it are rejected."""
@@ -69,7 +70,7 @@ class Intake:
 
         Cancelled, it leaves open what was published: nothing may be acknowledged.
         """
-        pause_s, faults = FIRST_PAUSE_S, 0
+        backoff, faults = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, self._hub.jitter), 0
         while True:
             try:
                 return await self._attempt(batch, faults)
@@ -78,8 +79,7 @@ class Intake:
             except EngineUnavailable:
                 pass
             self.num_retries += 1
-            await asyncio.sleep(self._hub.jitter(pause_s / 2, pause_s))
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await asyncio.sleep(backoff.next_s())
 
     def measures(self) -> dict[str, float]:
         """Counters, by name."""

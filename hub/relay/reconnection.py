@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from random import uniform
 from typing import TYPE_CHECKING
+
+from hub.backoff import Backoff
 
 if TYPE_CHECKING:
     from hub.clock import Clock
@@ -20,11 +21,11 @@ LOG_INTERVAL_S = 1.0
 
 
 class Pauses:
-    """Doubled from one failure to the next, with half of it left to chance, so that nodes do not return in step."""
+    """A backoff that begins anew by itself once an attempt has lasted."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._pause_s = FIRST_S
+        self._backoff = Backoff(FIRST_S, LONGEST_S)
         self._began_s = clock.monotonic_s()
 
     def begin(self) -> None:
@@ -34,10 +35,8 @@ class Pauses:
     def next_s(self) -> float:
         """The attempt has failed, at once or after a while."""
         if self._clock.monotonic_s() - self._began_s >= STEADY_S:
-            self._pause_s = FIRST_S
-        pause_s = self._pause_s
-        self._pause_s = min(2 * pause_s, LONGEST_S)
-        return uniform(pause_s / 2, pause_s)  # spreads load; nothing secret depends on it
+            self._backoff.reset()
+        return self._backoff.next_s()
 
 
 class QuietLog:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from hub.backoff import Backoff
 from hub.engines.redis.failures import LinkFull, LinkLost, ServerError
 from hub.engines.redis.incarnation import incarnation_of
 from hub.engines.redis.link import Link
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RECONNECT_FIRST_S: Final = 0.05
 RECONNECT_MAX_S: Final = 1.0
-"""Between attempts to connect: doubled each time, with full jitter."""
+"""Between attempts to connect."""
 
 CANARY_INTERVAL_S: Final = 1.0
 CANARY_TIMEOUT_S: Final = 2.0
@@ -123,7 +123,7 @@ class Bus:
     # --- connections ------------------------------------------------------------------------------------------------
 
     async def _keep(self, open_one: Callable[[], Awaitable[Link]], drop: Callable[[], None]) -> None:
-        pause_s = RECONNECT_FIRST_S
+        backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_MAX_S)
         while True:
             opened_at_s = self._around.clock.monotonic_s()
             try:
@@ -136,12 +136,9 @@ class Bus:
                 drop()
                 self._around.complaints.add("redis_link_lost", address=str(self.address), link=type(link).__name__)
                 if self._around.clock.monotonic_s() - opened_at_s > RECONNECT_MAX_S:
-                    pause_s = (
-                        RECONNECT_FIRST_S  # it held for a while; one that is cut at once is not asked for anew at once
-                    )
+                    backoff.reset()  # it held for a while; one that is cut at once is not asked for anew at once
             self._around.suspect()
-            await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
-            pause_s = min(2 * pause_s, RECONNECT_MAX_S)
+            await asyncio.sleep(backoff.next_s())
 
     async def _open_commands(self) -> Link:
         around = self._around

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
-from random import uniform
 from typing import TYPE_CHECKING, NamedTuple
 
+from hub.backoff import Backoff
 from hub.relay.rabbitmq import headers
 from hub.relay.rabbitmq.letters import Letter
 
@@ -72,15 +72,14 @@ class Burial:
 
     async def run(self) -> None:
         """Publish until cancelled; whatever fails is tried again."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             await self._has_some.wait()
             self._has_some.clear()
             if await self._publish_waiting():
-                pause_s = FIRST_PAUSE_S
+                backoff.reset()
                 continue
-            await asyncio.sleep(uniform(pause_s / 2, pause_s))  # spreads load; nothing secret depends on it
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await asyncio.sleep(backoff.next_s())
             self._has_some.set()
 
     async def _publish_waiting(self) -> bool:
