@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from hub.relay.reconnection import QuietLog
+from hub.complaints import QuietLog
 
 if TYPE_CHECKING:
     from hub.clock import Clock

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aiormq.exceptions import DeliveryError, PublishError
 
+from hub.complaints import QuietLog
 from hub.relay.rabbitmq.failures import (
     BLOCKED,
     INVALID,
@@ -27,7 +28,7 @@ from hub.relay.rabbitmq.failures import (
 )
 from hub.relay.rabbitmq.link import Link, open_link
 from hub.relay.rabbitmq.race import race
-from hub.relay.reconnection import Pauses, QuietLog
+from hub.relay.reconnection import Pauses
 from hub.relay.source import SourceHealth
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from hub.relay.reconnection import FIRST_S, LONGEST_S, STEADY_S, Pauses, QuietLog
+from hub.complaints import QuietLog
+from hub.relay.reconnection import FIRST_S, LONGEST_S, STEADY_S, Pauses
 from tests.support.clock import FakeClock
 
 
