@@ -6,6 +6,7 @@ Routes are tried in order; the first that matches decides, unless it says that l
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING, Final
 
 import uuid_utils
@@ -16,15 +17,17 @@ from hub.relay.cloudevents import decode_event
 from hub.relay.delivery import Delivery
 from hub.relay.filters import Filter
 from hub.relay.paths import Path, PathInvalid, Scope
-from hub.relay.rejection import NO_ROUTE, OVERSIZE, Rejected
+from hub.relay.rejection import FAULT, NO_ROUTE, OVERSIZE, Rejected
 from hub.relay.templates import ChannelTemplate, Template, TemplateInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hub.config import ChannelConfig
     from hub.relay.config import RouteConfig, RoutingConfig
     from hub.relay.message import Message
+
+logger = logging.getLogger(__name__)
 
 KEY_HEADER: Final = "idempotency-key"
 
@@ -191,3 +194,18 @@ def _event_tag(number: int, name: str) -> Path:
 def _wanted(routes: list[_Route], tags: list[Path]) -> frozenset[str]:
     paths = [*tags, *(path for route in routes for path in route.paths())]
     return frozenset(path.attribute for path in paths if path.attribute)
+
+
+def outcome_of(route: Callable[[], list[Delivery]], fault_event: str, **details: str) -> list[Delivery] | Rejected:
+    """What becomes of a message that a source routes, whatever it does to us: one must not stop those behind it.
+
+    Args:
+        fault_event: what the log calls a failure of our own.
+    """
+    try:
+        return route()
+    except Rejected as rejected:
+        return rejected
+    except Exception:
+        logger.exception(fault_event, extra=details)
+        return Rejected(FAULT, "routing failed, see the log of the node")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from hub.relay.routing import RouteInvalid, Router
 from settings.consumer_views import routing_config
 from settings.rules.consumer_rabbitmq import rabbitmq_findings
 from settings.rules.finding import Finding
+from settings.rules.listed import enabled_ones, name_findings
 from settings.rules.redis import redis_findings
 from settings.views import hub_config
 
@@ -19,17 +19,9 @@ if TYPE_CHECKING:
     from settings.model import Settings
     from settings.rules.finding import Rule
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_]{2,}")
-
 
 def consumers_have_names(settings: Settings) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for key, consumer in _consumers(settings):
-        if _NAME.fullmatch(consumer.name) is None:
-            yield Finding(f"{key}.name", "must be two or more of letters, digits and `_`")
-        elif consumer.name in seen:
-            yield Finding(f"{key}.name", f"{consumer.name!r} is another consumer's too")
-        seen.add(consumer.name)
+    yield from name_findings(_consumers(settings), "consumer")
 
 
 def consumers_read_something(settings: Settings) -> Iterator[Finding]:
@@ -81,9 +73,7 @@ def _route_findings(key: str, routing: RoutingSettings, settings: Settings) -> I
 
 
 def _consumers(settings: Settings) -> Iterator[tuple[str, ConsumerSettings]]:
-    for number, consumer in enumerate(settings.consumers):
-        if consumer.enabled:
-            yield f"consumers[{number}]", consumer
+    return enabled_ones("consumers", settings.consumers)
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from settings.rules.finding import Finding
+from settings.rules.redis import tls_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +49,7 @@ def rabbitmq_connection_findings(key: str, rabbitmq: RabbitmqSettings) -> Iterat
             yield Finding(f"{key}.url", "must begin with amqps:// each: tls.enabled is set", (f"{key}.tls.enabled",))
     if not 1 <= rabbitmq.heartbeat <= MAX_HEARTBEAT_S:
         yield Finding(f"{key}.heartbeat", f"must be 1s to {MAX_HEARTBEAT_S}s")
-    if rabbitmq.tls.key_pem.get_secret_value() and not rabbitmq.tls.cert_pem:
-        path = f"{key}.tls"
-        yield Finding(f"{path}.key_pem", "is not used: cert_pem is not set", (f"{path}.cert_pem",), is_warning=True)
+    yield from tls_findings(f"{key}.tls", rabbitmq.tls)
 
 
 def _names(key: str, rabbitmq: RabbitmqConsumerSettings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.model import Settings
-    from settings.redis_model import RedisSettings
+    from settings.redis_model import RedisSettings, RedisTlsSettings
     from settings.rules.finding import Rule
 
 
@@ -29,11 +29,14 @@ def redis_findings(key: str, redis: RedisSettings) -> Iterator[Finding]:
             yield Finding(f"{key}.{name}", "must be more than 0s")
     if not redis.prefix or {"{", "}"} & set(redis.prefix):
         yield Finding(f"{key}.prefix", "must be some text without braces: they decide where a cluster keeps a key")
-    for name in ("tls", "sentinel_tls"):
-        tls = getattr(redis, name)
-        if tls.key_pem.get_secret_value() and not tls.cert_pem:
-            path = f"{key}.{name}"
-            yield Finding(f"{path}.key_pem", "is not used: cert_pem is not set", (f"{path}.cert_pem",), is_warning=True)
+    yield from tls_findings(f"{key}.tls", redis.tls)
+    yield from tls_findings(f"{key}.sentinel_tls", redis.sentinel_tls)
+
+
+def tls_findings(key: str, tls: RedisTlsSettings) -> Iterator[Finding]:
+    """What is wrong with the TLS section at `key`, of Redis or of another broker."""
+    if tls.key_pem.get_secret_value() and not tls.cert_pem:
+        yield Finding(f"{key}.key_pem", "is not used: cert_pem is not set", (f"{key}.cert_pem",), is_warning=True)
 
 
 def _unreadable(key: str, redis: RedisSettings) -> Iterator[Finding]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from hub.relay.sinks.cloud_event import TemplateInvalid, check_template
 from settings.rules.consumer_rabbitmq import rabbitmq_connection_findings
 from settings.rules.finding import Finding
+from settings.rules.listed import enabled_ones, name_findings
 from settings.rules.redis import redis_findings
 
 if TYPE_CHECKING:
@@ -18,17 +18,9 @@ if TYPE_CHECKING:
     from settings.rules.finding import Rule
     from settings.sink_model import SinkRabbitmqSettings, SinkSettings
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_]{2,}")
-
 
 def sinks_have_names(settings: Settings) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for key, sink in _sinks(settings):
-        if _NAME.fullmatch(sink.name) is None:
-            yield Finding(f"{key}.name", "must be two or more of letters, digits and `_`")
-        elif sink.name in seen:
-            yield Finding(f"{key}.name", f"{sink.name!r} is another sink's too")
-        seen.add(sink.name)
+    yield from name_findings(_sinks(settings), "sink")
 
 
 def sinks_have_an_outbox(settings: Settings) -> Iterator[Finding]:
@@ -78,9 +70,7 @@ def _exchange_findings(key: str, rabbitmq: OutboxRabbitmqSettings | SinkRabbitmq
 
 
 def _sinks(settings: Settings) -> Iterator[tuple[str, SinkSettings]]:
-    for number, sink in enumerate(settings.sinks):
-        if sink.enabled:
-            yield f"sinks[{number}]", sink
+    return enabled_ones("sinks", settings.sinks)
 
 
 RULES: Final[tuple[Rule, ...]] = (

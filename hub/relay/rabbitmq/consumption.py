@@ -7,7 +7,6 @@ acknowledged is delivered again, in its order, and the keys of what was publishe
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from hub.relay.rabbitmq.arrivals import Arrivals
@@ -18,7 +17,8 @@ from hub.relay.rabbitmq.headers import message_of
 from hub.relay.rabbitmq.link import call
 from hub.relay.rabbitmq.race import race
 from hub.relay.rabbitmq.tally import Tally
-from hub.relay.rejection import FAULT, Rejected
+from hub.relay.rejection import Rejected
+from hub.relay.routing import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from hub.relay.rabbitmq.link import Link
     from hub.relay.rabbitmq.publisher import RabbitPublisher
     from hub.relay.routing import Router
-
-logger = logging.getLogger(__name__)
 
 CONSUMER_LOOK_INTERVAL_S = 10.0
 """How often the broker is asked whether it still knows of a consumer."""
@@ -122,12 +120,12 @@ class Consumption:
         routed: list[DeliveredMessage] = []
         deliveries: list[Sequence[Delivery]] = []
         for delivered in batch:
-            try:
-                deliveries.append(self._route(delivered))
-            except Rejected as rejected:
-                self._reject(delivered, rejected)
+            outcome = self._route(delivered)
+            if isinstance(outcome, Rejected):
+                self._reject(delivered, outcome)
             else:
                 routed.append(delivered)
+                deliveries.append(outcome)
         verdicts = await self._intake.accept_patiently(deliveries)
         accepted: list[int] = []
         for delivered, verdict in zip(routed, verdicts, strict=True):
@@ -137,14 +135,9 @@ class Consumption:
                 self._reject(delivered, verdict)
         await self._settle(accepted)
 
-    def _route(self, delivered: DeliveredMessage) -> list[Delivery]:
-        try:
-            return self._router.route(message_of(delivered))
-        except Rejected:
-            raise
-        except Exception as exc:  # one message must not stop the queue, whatever it does to us
-            logger.exception("amqp_routing_failed", extra={"consumer": self._config.name})
-            raise Rejected(FAULT, "routing failed, see the log of the node") from exc
+    def _route(self, delivered: DeliveredMessage) -> list[Delivery] | Rejected:
+        consumer = self._config.name
+        return outcome_of(lambda: self._router.route(message_of(delivered)), "amqp_routing_failed", consumer=consumer)
 
     def _reject(self, delivered: DeliveredMessage, rejected: Rejected) -> None:
         self._counts.note_rejection(self._config.name, rejected)

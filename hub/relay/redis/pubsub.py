@@ -26,6 +26,7 @@ from hub.relay.redis.counts import SourceCounts
 from hub.relay.redis.lease import LEASE_MS, Lease, lease_key
 from hub.relay.redis.pattern_link import PatternLink
 from hub.relay.rejection import Rejected
+from hub.relay.routing import outcome_of
 from hub.relay.source import SourceHealth
 
 if TYPE_CHECKING:
@@ -208,13 +209,11 @@ class RedisPubSubSource:
                 self._counts.note_rejection(message.subject, rejected)
 
     def _routed(self, message: Message) -> list[Delivery] | None:
-        try:
-            return self._router.route(message)
-        except Rejected as rejected:
-            self._counts.note_rejection(message.subject, rejected)
-        except Exception:  # one message must not keep the others from being published
-            logger.exception("redis_message_failed", extra={"consumer": self.name})
-        return None
+        outcome = outcome_of(lambda: self._router.route(message), "redis_routing_failed", consumer=self.name)
+        if isinstance(outcome, Rejected):
+            self._counts.note_rejection(message.subject, outcome)
+            return None
+        return outcome
 
     # --- how it is --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hub.relay.redis.burial import Burial
 from hub.relay.redis.entries import message_of
 from hub.relay.rejection import DELIVERY_LIMIT, Rejected
+from hub.relay.routing import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,10 +67,12 @@ class Settlement:
     def _routed(self, entry: Entry, deliveries: int) -> list[Delivery] | Rejected:
         if deliveries > self._config.delivery_limit:
             return Rejected(DELIVERY_LIMIT, f"delivered {deliveries} times and never acknowledged")
-        try:
-            return self._router.route(message_of(entry, self._stream, self._config.payload_value))
-        except Rejected as rejected:
-            return rejected
+        config = self._config
+        return outcome_of(
+            lambda: self._router.route(message_of(entry, self._stream, config.payload_value)),
+            "redis_routing_failed",
+            consumer=config.name,
+        )
 
     async def _acknowledge(self, ids: list[str]) -> None:
         commands: list[tuple[str, ...]] = [("XACK", self._stream, self._config.consumer_group, *ids)]

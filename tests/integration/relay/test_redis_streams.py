@@ -208,6 +208,27 @@ async def test_what_is_rejected_goes_to_the_dead_letters_and_the_rest_goes_on(re
     await letters.close()
 
 
+async def test_a_router_that_fails_makes_a_dead_letter_and_the_rest_goes_on(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of RabbitMQ's queues: what makes our own code fail must not hold up the stream for ever."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    world = RelayWorld()
+    source = stream_source(world, stream_config(redis_server))
+    async with world.running(source):
+        with monkeypatch.context() as patch:
+            patch.setattr("hub.relay.routing.Router.route", broken)
+            await add_seqs(redis_server, "a", [1])
+            await eventually(lambda: source.measures()["redis_dead_letters.orders"] == 1)
+        await add_seqs(redis_server, "a", [2])
+        await world.has_seqs("a", [2])
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["redis_routing_failed"]
+    caplog.clear()
+
+
 async def test_a_replayed_letter_is_published_once_however_often_it_comes(redis_server: RedisServer) -> None:
     world, config = RelayWorld(), stream_config(redis_server)
     letters = RedisDeadLetters(config, world.clock)
