@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.configuration import (
-    DEFAULT_DATA_DIR,
-    AllowUnknownOption,
-    ConfigChoice,
-    ConfigOption,
-    DataDirOption,
-    DevOption,
-    load,
-)
+from cli.configuration import AllowUnknownOption, ConfigOption, DataDirOption, DevOption, config_choice, load
 from cli.console import telling_problems, warn
 
 if TYPE_CHECKING:
@@ -30,9 +22,7 @@ def checkconfig(
     allow_unknown: AllowUnknownOption = False,
 ) -> None:
     """Check a configuration: print every problem, or "ok" and what differs from the defaults."""
-    choice = ConfigChoice(
-        config_file=config, is_dev=dev, data_dir=data_dir or DEFAULT_DATA_DIR, allow_unknown=allow_unknown
-    )
+    choice = config_choice(config, dev, data_dir, allow_unknown)
     with telling_problems():
         loaded = load(choice)
     warn(loaded.warnings)

@@ -59,16 +59,18 @@ class ServeOptions(ConfigChoice):
     workers: int = 1
 
 
+def config_choice(config_file: Path | None, is_dev: bool, data_dir: Path | None, allow_unknown: bool) -> ConfigChoice:
+    """What the four options that every such command has come to."""
+    return ConfigChoice(
+        config_file=config_file, is_dev=is_dev, data_dir=data_dir or DEFAULT_DATA_DIR, allow_unknown=allow_unknown
+    )
+
+
 def token_command_choice(
     config_file: Path | None, is_dev: bool, data_dir: Path | None, allow_unknown: bool
 ) -> ConfigChoice:
     """What commands about tokens go by: naming a data directory asks for the development secrets in it."""
-    return ConfigChoice(
-        config_file=config_file,
-        is_dev=is_dev or data_dir is not None,
-        data_dir=data_dir or DEFAULT_DATA_DIR,
-        allow_unknown=allow_unknown,
-    )
+    return config_choice(config_file, is_dev or data_dir is not None, data_dir, allow_unknown)
 
 
 def load(choice: ConfigChoice, *, is_for_serving: bool = True) -> LoadedSettings:

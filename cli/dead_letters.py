@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.configuration import (
-    DEFAULT_DATA_DIR,
-    AllowUnknownOption,
-    ConfigChoice,
-    ConfigOption,
-    DataDirOption,
-    DevOption,
-    load,
-)
+from cli.configuration import AllowUnknownOption, ConfigOption, DataDirOption, DevOption, config_choice, load
 from cli.console import fail, telling_problems, warn
+from cli.selection import selected, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,7 +58,7 @@ def replay(
     allow_unknown: AllowUnknownOption = False,
 ) -> None:
     """Give letters back to the consumer, as they were published. Those that fail again come back."""
-    which = _which(ids, everything)
+    which = selected(ids, everything=everything, what="letters")
     chosen = _consumer(consumer, config, dev, data_dir, allow_unknown)
     typer.echo(f"{_run(chosen, lambda letters: letters.replay(which))} replayed")
 
@@ -82,16 +75,9 @@ def remove(
     allow_unknown: AllowUnknownOption = False,
 ) -> None:
     """Forget letters for good."""
-    which = _which(ids, everything)
+    which = selected(ids, everything=everything, what="letters")
     chosen = _consumer(consumer, config, dev, data_dir, allow_unknown)
     typer.echo(f"{_run(chosen, lambda letters: letters.remove(which))} removed")
-
-
-def _which(ids: list[str] | None, everything: bool) -> frozenset[str] | None:
-    """None for all of them."""
-    if bool(ids) == everything:
-        fail("name letters with --id, or take --all")
-    return None if everything else frozenset(ids or ())
 
 
 def _consumer(
@@ -100,9 +86,7 @@ def _consumer(
     """A consumer of the configuration, enabled or not."""
     from settings.consumer_views import consumer_config
 
-    choice = ConfigChoice(
-        config_file=config_file, is_dev=is_dev, data_dir=data_dir or DEFAULT_DATA_DIR, allow_unknown=allow_unknown
-    )
+    choice = config_choice(config_file, is_dev, data_dir, allow_unknown)
     with telling_problems():
         loaded = load(choice, is_for_serving=False)
     warn(loaded.warnings)
@@ -133,7 +117,8 @@ def _run(consumer: ConsumerConfig, work: Callable[[DeadLetters], Awaitable[T]]) 
 
 
 def _as_line(letter: DeadLetter) -> str:
-    parts = (letter.id, _since(letter.dead_since_ms), letter.reason, letter.subject or "-", letter.detail)
+    since = time_text(letter.dead_since_ms) if letter.dead_since_ms else "-"
+    parts = (letter.id, since, letter.reason, letter.subject or "-", letter.detail)
     return "  ".join(part for part in parts if part)
 
 
@@ -144,9 +129,3 @@ def _as_json(letter: DeadLetter) -> str:
     from msgspec.structs import asdict
 
     return json.dumps({**asdict(letter), "body": letter.body.decode(errors="replace")}, ensure_ascii=False)
-
-
-def _since(dead_since_ms: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(dead_since_ms // 1000, UTC).isoformat() if dead_since_ms else "-"

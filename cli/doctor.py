@@ -13,12 +13,12 @@ import typer
 
 from cli.check import Check, Status
 from cli.configuration import (
-    DEFAULT_DATA_DIR,
     AllowUnknownOption,
     ConfigChoice,
     ConfigOption,
     DataDirOption,
     DevOption,
+    config_choice,
     load_with,
 )
 from cli.database_check import check_database
@@ -45,9 +45,7 @@ def doctor(
     allow_unknown: AllowUnknownOption = False,
 ) -> None:
     """Look at machine and configuration; exit with 1 when something would keep a server from running."""
-    choice = ConfigChoice(
-        config_file=config, is_dev=dev, data_dir=data_dir or DEFAULT_DATA_DIR, allow_unknown=allow_unknown
-    )
+    choice = config_choice(config, dev, data_dir, allow_unknown)
     checks = list(examine(choice))
     for check in checks:
         typer.echo(str(check))

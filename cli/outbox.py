@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.configuration import AllowUnknownOption, ConfigOption, DataDirOption, DevOption
-from cli.console import fail
+from cli.selection import selected, time_text
 from cli.storage_choice import telling_storage_failures, use_storage
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def retry(
     """Have refused events tried once more, by the nodes that run or the next one that starts."""
     from hub.relay.outbox_parked import retry as have_retried
 
-    which = _which(ids, everything)
+    which = selected(ids, everything=everything, what="events")
     storage, _ = use_storage(config, dev, data_dir, allow_unknown)
     typer.echo(f"{_run(storage, lambda database: have_retried(database, which))} to be tried again")
 
@@ -90,16 +90,9 @@ def drop(
     """Forget refused events for good."""
     from hub.relay.outbox_parked import drop as have_dropped
 
-    which = _which(ids, everything)
+    which = selected(ids, everything=everything, what="events")
     storage, _ = use_storage(config, dev, data_dir, allow_unknown)
     typer.echo(f"{_run(storage, lambda database: have_dropped(database, which))} dropped")
-
-
-def _which(ids: list[str] | None, everything: bool) -> frozenset[str] | None:
-    """None for all of them."""
-    if bool(ids) == everything:
-        fail("name events with --id, or take --all")
-    return None if everything else frozenset(ids or ())
 
 
 def _run(config: StorageConfig, work: Callable[[Database], Awaitable[T]]) -> T:
@@ -120,7 +113,4 @@ def _run(config: StorageConfig, work: Callable[[Database], Awaitable[T]]) -> T:
 
 
 def _as_line(event: Parked) -> str:
-    from datetime import UTC, datetime
-
-    since = datetime.fromtimestamp(event.since_ms // 1000, UTC).isoformat()
-    return "  ".join((event.id, since, event.destination or "hub", event.channel, event.data))
+    return "  ".join((event.id, time_text(event.since_ms), event.destination or "hub", event.channel, event.data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cli.configuration import DEFAULT_DATA_DIR, ConfigChoice, load
+from cli.configuration import config_choice, load
 from cli.console import fail, telling_problems, warn
 from cli.platform_config import platform_config
 from cli.storage_choice import telling_storage_failures
@@ -22,9 +22,7 @@ def using_platform(
     config_file: Path | None, is_dev: bool, data_dir: Path | None, allow_unknown: bool
 ) -> Iterator[PlatformConfig]:
     """Its configuration. What goes wrong with it, or with its storage, ends the command with exit code 1."""
-    choice = ConfigChoice(
-        config_file=config_file, is_dev=is_dev, data_dir=data_dir or DEFAULT_DATA_DIR, allow_unknown=allow_unknown
-    )
+    choice = config_choice(config_file, is_dev, data_dir, allow_unknown)
     with telling_problems():
         loaded = load(choice)
     warn(loaded.warnings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cli.configuration import DEFAULT_DATA_DIR, ConfigChoice, load
+from cli.configuration import config_choice, load
 from cli.console import fail, telling_problems
 
 if TYPE_CHECKING:
@@ -24,11 +24,10 @@ def use_storage(
     """
     from settings.session_views import storage_config
 
-    directory = data_dir or DEFAULT_DATA_DIR
-    choice = ConfigChoice(config_file=config_file, is_dev=is_dev, data_dir=directory, allow_unknown=allow_unknown)
+    choice = config_choice(config_file, is_dev, data_dir, allow_unknown)
     with telling_problems():
         loaded = load(choice, is_for_serving=False)
-    return storage_config(loaded.settings, directory), directory
+    return storage_config(loaded.settings, choice.data_dir), choice.data_dir
 
 
 @contextmanager
