@@ -7,6 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hub.engines.redis.failures import LinkLost, ServerError
+from hub.engines.redis.topology import WrongServer
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from hub.engines.redis.config import Address, RedisConfig, TlsConfig
     from hub.engines.redis.link import Link
+    from hub.engines.redis.topology import Topology
 
 AnyLink = TypeVar("AnyLink", bound="Link")
 
@@ -50,6 +52,24 @@ async def open_link(
         if isinstance(exc, (OSError, ServerError, LinkLost)):  # OSError: TimeoutError and ssl.SSLError as well
             raise EngineUnavailable(f"Redis at {address}: {str(exc) or 'no answer in time'}") from exc
         raise
+    return link
+
+
+async def open_primary(
+    address: Address, config: RedisConfig, topology: Topology, new_link: Callable[[], AnyLink]
+) -> AnyLink:
+    """`open_link`, and refuse what is not what the topology took it for.
+
+    Raises:
+        EngineUnavailable: as open_link.
+        LinkLost: it is another server than it should be.
+    """
+    link = await open_link(address, credentials_of(config), config.connect_timeout_s, new_link)
+    try:
+        await topology.vet(link)
+    except WrongServer as exc:
+        link.close()
+        raise LinkLost(f"Redis at {address}: {exc}") from exc
     return link
 
 

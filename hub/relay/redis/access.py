@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub.engines.redis.discovery import choose_topology
-from hub.engines.redis.failures import LinkLost, ServerError
+from hub.engines.redis.failures import ServerError
 from hub.engines.redis.keys import slot_of
 from hub.engines.redis.link import Link
-from hub.engines.redis.opening import credentials_of, open_link
-from hub.engines.redis.topology import WrongServer
+from hub.engines.redis.opening import open_primary
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -77,15 +76,5 @@ class RedisAccess:
             raise EngineUnavailable("no server has this key at the moment")
         link = self._links.get(address)
         if link is None or link.is_closed:
-            link = self._links[address] = await self._opened(address)
-        return link
-
-    async def _opened(self, address: Address) -> Link:
-        config = self._config
-        link = await open_link(address, credentials_of(config), config.connect_timeout_s, self._new_link)
-        try:
-            await self._topology.vet(link)
-        except WrongServer as exc:
-            link.close()
-            raise LinkLost(f"Redis at {address}: {exc}") from exc
+            link = self._links[address] = await open_primary(address, self._config, self._topology, self._new_link)
         return link

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from hub.engines.redis.discovery import choose_topology
 from hub.engines.redis.failures import LinkLost, ServerError
-from hub.engines.redis.opening import credentials_of, open_link
-from hub.engines.redis.topology import WrongServer
+from hub.engines.redis.opening import open_primary
 from hub.errors import EngineUnavailable
 from hub.relay.message import Message
 from hub.relay.reconnection import Pauses
 from hub.relay.redis.access import RedisAccess
+from hub.relay.redis.condition import Condition
 from hub.relay.redis.counts import SourceCounts
 from hub.relay.redis.lease import LEASE_MS, Lease, lease_key
 from hub.relay.redis.pattern_link import PatternLink
@@ -65,13 +65,11 @@ class RedisPubSubSource:
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
-        self._is_stopping = asyncio.Event()
+        self._condition = Condition(clock)
         self._is_deaf, self._is_published = asyncio.Event(), asyncio.Event()
         self._is_deaf.set()
         self._is_published.set()
         self._has_listened = self._is_listening = False
-        self._trouble = "not connected yet"
-        self._since_s = clock.monotonic_s()
 
     async def run(self) -> None:
         """Listen until cancelled; after `stop_intake`, do nothing until cancelled."""
@@ -81,7 +79,7 @@ class RedisPubSubSource:
 
     async def stop_intake(self) -> None:
         """Listen no more, publish what has come; in 5 s at the most."""
-        self._is_stopping.set()
+        self._condition.stopping.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_DEADLINE_S):
                 await self._is_deaf.wait()
@@ -91,7 +89,7 @@ class RedisPubSubSource:
         """Counters and gauges by name; always the same names."""
         counts = self._counts
         return {
-            f"redis_attached.{self.name}": not self._trouble,
+            f"redis_attached.{self.name}": not self._condition.trouble,
             f"redis_listening.{self.name}": self._is_listening,
             f"redis_received.{self.name}": counts.num_received,
             f"redis_waiting.{self.name}": len(self._waiting),
@@ -102,15 +100,15 @@ class RedisPubSubSource:
         }
 
     def health(self) -> SourceHealth:
-        age_s = self._clock.monotonic_s() - self._since_s
-        return SourceHealth(self.name, not self._trouble, age_s, self._trouble)
+        age_s = self._clock.monotonic_s() - self._condition.since_s
+        return SourceHealth(self.name, not self._condition.trouble, age_s, self._condition.trouble)
 
     # --- listening --------------------------------------------------------------------------------------------------
 
     async def _listen_for_ever(self) -> None:
         pauses = Pauses(self._clock)
         try:
-            while not self._is_stopping.is_set():
+            while not self._condition.is_stopping:
                 pauses.begin()
                 self._is_deaf.clear()
                 try:
@@ -122,8 +120,8 @@ class RedisPubSubSource:
                     self._fail(type(exc).__name__)
                 finally:
                     self._is_deaf.set()
-                if not self._is_stopping.is_set():
-                    await self._rest(pauses.next_s())
+                if not self._condition.is_stopping:
+                    await self._condition.rest(pauses.next_s())
         finally:
             await self._access.close()
             await self._topology.close()
@@ -132,9 +130,9 @@ class RedisPubSubSource:
     async def _listen_in_turn(self) -> None:
         """Wait until it is this node's turn, then listen until it is not, or the connection ends."""
         while not await self._lease.hold(self._access):
-            self._note("")
-            await self._rest(RENEWAL_S)
-            if self._is_stopping.is_set():
+            self._condition.note("")
+            await self._condition.rest(RENEWAL_S)
+            if self._condition.is_stopping:
                 return
         link = await self._opened()
         try:
@@ -152,11 +150,11 @@ class RedisPubSubSource:
         if self._has_listened:
             self._counts.note_gap()
         self._has_listened = self._is_listening = True
-        self._note("")
+        self._condition.note("")
 
     async def _keep_listening(self, link: PatternLink) -> None:
         """Returns when this node is to stop. Raises: LinkLost, EngineUnavailable."""
-        while not self._is_stopping.is_set():
+        while not self._condition.is_stopping:
             if link.is_closed:
                 raise LinkLost("the connection was lost")
             if not await self._lease.hold(self._access):
@@ -170,13 +168,7 @@ class RedisPubSubSource:
         if not primaries:
             raise EngineUnavailable("no server is known at the moment")
         new_link = partial(PatternLink, self._clock, config.io_timeout_s)
-        link = await open_link(primaries[0], credentials_of(config), config.connect_timeout_s, new_link)
-        try:
-            await self._topology.vet(link)
-        except WrongServer as exc:
-            link.close()
-            raise LinkLost(str(exc)) from exc
-        return link
+        return await open_primary(primaries[0], config, self._topology, new_link)
 
     def _receive(self, channel: bytes, data: bytes) -> None:
         self._counts.num_received += 1
@@ -219,15 +211,4 @@ class RedisPubSubSource:
 
     def _fail(self, why: str) -> None:
         self._counts.note_loss(why)
-        self._note(why)
-
-    def _note(self, trouble: str) -> None:
-        if bool(trouble) != bool(self._trouble):
-            self._since_s = self._clock.monotonic_s()
-        self._trouble = trouble
-
-    async def _rest(self, seconds: float) -> None:
-        """Shorter when it is to stop."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._is_stopping.wait()
+        self._condition.note(why)

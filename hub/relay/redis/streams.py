@@ -12,6 +12,7 @@ from hub.engines.redis.failures import ServerError
 from hub.errors import EngineUnavailable
 from hub.relay.reconnection import Pauses
 from hub.relay.redis.access import RedisAccess
+from hub.relay.redis.condition import Condition
 from hub.relay.redis.counts import SourceCounts
 from hub.relay.redis.settlement import Settlement
 from hub.relay.redis.stream_reader import StreamReader
@@ -92,19 +93,14 @@ class RedisStreamSource:
 
     def health(self) -> SourceHealth:
         """Attached: every stream is being read, here or, with a single active consumer, by another node."""
-        troubled = [reading for reading in self._readings if reading.trouble]
+        troubled = [reading for reading in self._readings if reading.condition.trouble]
         chosen = troubled or self._readings
-        age_s = self._clock.monotonic_s() - max(reading.since_s for reading in chosen)
-        return SourceHealth(self.name, not troubled, age_s, troubled[0].trouble if troubled else "")
+        age_s = self._clock.monotonic_s() - max(reading.condition.since_s for reading in chosen)
+        return SourceHealth(self.name, not troubled, age_s, troubled[0].condition.trouble if troubled else "")
 
 
 class _Reading:
-    """One stream, over as many connections as it takes.
-
-    Attributes:
-        trouble: why it is not being read; "" when it is.
-        since_s: since when that is so.
-    """
+    """One stream, over as many connections as it takes."""
 
     def __init__(
         self,
@@ -121,40 +117,38 @@ class _Reading:
         self.reader = StreamReader(stream, config, self._access, settlement, clock, counts, owner)
         self._clock = clock
         self._counts = counts
-        self._is_stopping = asyncio.Event()
+        self.condition = Condition(clock)
         self._is_idle = asyncio.Event()
         self._is_idle.set()
-        self.trouble = "not connected yet"
-        self.since_s = clock.monotonic_s()
 
     async def run(self) -> None:
         pauses = Pauses(self._clock)
         try:
-            while not self._is_stopping.is_set():
+            while not self.condition.is_stopping:
                 pauses.begin()
                 self._is_idle.clear()
                 try:
                     await self._read()
                 finally:
                     self._is_idle.set()
-                if not self._is_stopping.is_set():
-                    await self._rest(pauses.next_s())
+                if not self.condition.is_stopping:
+                    await self.condition.rest(pauses.next_s())
         finally:
             await self._access.close()
         await asyncio.Event().wait()  # its owner ends it
 
     async def stop(self) -> None:
-        self._is_stopping.set()
+        self.condition.stopping.set()
         await self._is_idle.wait()
 
     async def _read(self) -> None:
         """Over one connection, as long as it lasts."""
         try:
             await self.reader.begin()
-            self._note("")
-            while not self._is_stopping.is_set():
+            self.condition.note("")
+            while not self.condition.is_stopping:
                 if not await self.reader.step():
-                    await self._rest(STANDBY_S)
+                    await self.condition.rest(STANDBY_S)
             await self.reader.let_go()
         except (EngineUnavailable, ServerError) as exc:
             self._fail(str(exc))
@@ -165,15 +159,4 @@ class _Reading:
     def _fail(self, why: str) -> None:
         self.reader.is_active = False
         self._counts.note_loss(why)
-        self._note(why)
-
-    def _note(self, trouble: str) -> None:
-        if bool(trouble) != bool(self.trouble):
-            self.since_s = self._clock.monotonic_s()
-        self.trouble = trouble
-
-    async def _rest(self, seconds: float) -> None:
-        """Shorter when it is to stop."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._is_stopping.wait()
+        self.condition.note(why)
