@@ -10,67 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 import aiormq
 from aiormq import spec
-from msgspec import Raw
 
-from hub.clock import SystemClock
-from hub.config import ChannelConfig, ChannelOptions, HubConfig
-from hub.engine import HistoryQuery, PublishOptions, PublishOutcome
-from hub.engines.memory import MemoryEngine
-from hub.errors import EngineUnavailable
-from hub.hub import Hub
-from hub.relay.config import RouteConfig, RoutingConfig
-from hub.relay.intake import Intake
+from hub.relay.config import RoutingConfig
 from hub.relay.rabbitmq.config import RabbitConnectionConfig, RabbitSourceConfig
 from hub.relay.rabbitmq.source import RabbitSource
 from hub.relay.routing import Router
 from hub.supervisor import Supervisor
 from tests.support.patience import PATIENCE_S, eventually
+from tests.support.relay_world import CHANNELS, ROUTING, RelayHub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
-    from hub.protocol.messages import Publication
     from tests.support.rabbitmq import RabbitNames, RabbitServer
-
-CHANNELS = ChannelConfig(without_namespace=ChannelOptions(history_size=1_000_000, history_ttl_s=3_600))
-ROUTING = RoutingConfig(routes=(RouteConfig(channels=("{data.key}",)),))
-"""Bodies look like {"key": <channel>, "seq": 1}."""
 
 RESTART_PATIENCE_S = 6 * PATIENCE_S
 """For what needs a broker that has just been started."""
 
 
-class FitfulEngine(MemoryEngine):
-    """Answers, or gives no answer, or takes its time: as the test says."""
+class RabbitWorld(RelayHub):
+    """A hub, and a source that is not running yet."""
 
-    def __init__(self, clock: SystemClock) -> None:
-        super().__init__(clock)
-        self.is_down = False
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.num_calls = 0
-
-    async def publish_many(
-        self, channel: str, entries: Sequence[tuple[Publication, PublishOptions]]
-    ) -> list[PublishOutcome]:
-        self.num_calls += 1
-        await self.gate.wait()
-        if self.is_down:
-            raise EngineUnavailable("down")
-        return await super().publish_many(channel, entries)
-
-
-class RabbitWorld:
-    """Engine, hub, intake, and a source that is not running yet."""
+    patience_s = RESTART_PATIENCE_S
 
     def __init__(self, config: RabbitSourceConfig, routing: RoutingConfig = ROUTING) -> None:
+        super().__init__()
         self.config = config
-        self.clock = SystemClock()
-        self.engine = FitfulEngine(self.clock)
-        self.hub = Hub(HubConfig(channel=CHANNELS), self.engine, self.clock)
-        self.intake = Intake(self.hub)
         self.routing = routing
         self.source = self.new_source()
 
@@ -88,28 +55,8 @@ class RabbitWorld:
             await eventually(lambda: source.health().is_attached, RESTART_PATIENCE_S)
             yield source
 
-    async def seqs(self, channel: str) -> list[int]:
-        """`seq` of everything that was published to the channel, in its order."""
-        history = await self.engine.history(channel, HistoryQuery(limit=-1))
-        return [json.loads(_text(publication))["seq"] for publication in history.publications]
-
-    async def has_seqs(self, channel: str, seqs: Sequence[int], within_s: float = RESTART_PATIENCE_S) -> None:
-        """Wait until these and no others are there, in this order."""
-        expected = list(seqs)
-
-        async def check() -> bool:
-            return len(await self.seqs(channel)) >= len(expected)
-
-        await eventually(check, within_s)
-        assert await self.seqs(channel) == expected
-
     def measure(self, name: str) -> float:
         return self.source.measures()[f"{name}.{self.source.name}"]
-
-
-def _text(publication: Publication) -> bytes:
-    assert isinstance(publication.data, Raw), "none was published without data"
-    return bytes(publication.data)
 
 
 class Sender:

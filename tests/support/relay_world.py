@@ -51,23 +51,20 @@ class FitfulEngine(MemoryEngine):
         return await super().publish_many(channel, entries)
 
 
-class RelayWorld:
-    """Engine, hub and intake. Several sources of one world are like the sources of several nodes."""
+class RelayHub:
+    """Engine, hub and intake, and what has arrived there.
+
+    Attributes:
+        patience_s: how long `has_seqs` waits, unless told.
+    """
+
+    patience_s: float = 3 * PATIENCE_S
 
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.engine = FitfulEngine(self.clock)
         self.hub = Hub(HubConfig(channel=CHANNELS), self.engine, self.clock)
         self.intake = Intake(self.hub)
-
-    @asynccontextmanager
-    async def running(self, *sources: Source) -> AsyncIterator[None]:
-        """With sources that receive."""
-        async with Supervisor() as supervisor:
-            for number, source in enumerate(sources):
-                supervisor.start(f"source {number}", source.run())
-            await eventually(lambda: all(source.health().is_attached for source in sources))
-            yield
 
     async def bodies(self, channel: str) -> list[Any]:
         """What was published to the channel, in its order."""
@@ -77,15 +74,28 @@ class RelayWorld:
     async def seqs(self, channel: str) -> list[int]:
         return [body["seq"] for body in await self.bodies(channel)]
 
-    async def has_seqs(self, channel: str, seqs: Sequence[int], within_s: float = 3 * PATIENCE_S) -> None:
+    async def has_seqs(self, channel: str, seqs: Sequence[int], within_s: float = 0) -> None:
         """Wait until these are there, and see that there are no others, in this order."""
         expected = list(seqs)
 
         async def check() -> bool:
             return len(await self.seqs(channel)) >= len(expected)
 
-        await eventually(check, within_s)
+        await eventually(check, within_s or self.patience_s)
         assert await self.seqs(channel) == expected
+
+
+class RelayWorld(RelayHub):
+    """Several sources of one world are like the sources of several nodes."""
+
+    @asynccontextmanager
+    async def running(self, *sources: Source) -> AsyncIterator[None]:
+        """With sources that receive."""
+        async with Supervisor() as supervisor:
+            for number, source in enumerate(sources):
+                supervisor.start(f"source {number}", source.run())
+            await eventually(lambda: all(source.health().is_attached for source in sources))
+            yield
 
 
 def _text(publication: Publication) -> bytes:

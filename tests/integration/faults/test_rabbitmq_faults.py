@@ -28,12 +28,12 @@ from tests.lab.toxics import Latency, Slicer
 from tests.support.patience import eventually
 from tests.support.rabbit_world import (
     RESTART_PATIENCE_S,
-    ROUTING,
     RabbitWorld,
     rabbit_world,
     sender_at,
     source_config,
 )
+from tests.support.relay_world import ROUTING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence

@@ -23,7 +23,8 @@ from hub.relay.sinks.rabbitmq import RabbitCarrier
 from hub.supervisor import Supervisor
 from storage.database import Query
 from tests.support.patience import eventually
-from tests.support.rabbit_world import CHANNELS, RabbitWorld, sender_at, source_config
+from tests.support.rabbit_world import RabbitWorld, sender_at, source_config
+from tests.support.relay_world import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
