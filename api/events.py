@@ -19,6 +19,7 @@ from api.api_key import APIKey
 from api.rest.body import read_content
 from api.rest.problem import problem, problem_of
 from hub.relay.cloudevents import BATCH, STRUCTURED, media_type
+from hub.relay.intake import verdicts_on
 from hub.relay.message import Message
 from hub.relay.rejection import FAULT, MALFORMED, OVERSIZE, UNKNOWN_VERSION, Rejected
 
@@ -89,10 +90,8 @@ class EventsEndpoint:
         """In order; each is accepted or rejected by itself."""
         if len(events) > self._config.max_batch:
             return problem(413, OVERSIZE, f"a batch may hold {self._config.max_batch} events")
-        verdicts = await self._routed(events)
-        accepted = iter(await self._intake.accept([one for one in verdicts if not isinstance(one, Rejected)]))
-        rejections = [one if isinstance(one, Rejected) else next(accepted) for one in verdicts]
-        rejected = [_described(number, one) for number, one in enumerate(rejections) if one is not None]
+        verdicts = await verdicts_on(await self._routed(events), self._intake.accept)
+        rejected = [_described(number, one) for number, one in enumerate(verdicts) if one is not None]
         answer = {"accepted": len(events) - len(rejected), "rejected": rejected}
         return _json(207 if rejected else 200, answer)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import uuid
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Raw
 
+from hub.complaints import QuietLog
 from hub.control_operations import Answer, Envelope, Question
 from hub.errors import EngineUnavailable, ReplyError
 from hub.protocol import codes
@@ -66,7 +66,7 @@ class Survey:
         self._under_way: dict[str, _Gathering] = {}
         self._questions: deque[tuple[str, Question]] = deque()
         self._wake = asyncio.Event()
-        self._complained_at_s = -math.inf
+        self._quiet = QuietLog(logger, hub.clock)
         self.dropped = 0
         self.incomplete = 0
 
@@ -92,16 +92,9 @@ class Survey:
         finally:
             del self._under_way[question.id]
         if gathering.waiting:
-            self._complain(kind, gathering.waiting)
+            self.incomplete += 1
+            self._quiet.warn("survey_incomplete", kind=kind, silent=sorted(gathering.waiting))
         return Surveyed({hub.uid: mine, **gathering.answers()}, gathering.waiting)
-
-    def _complain(self, kind: str, silent: set[str]) -> None:
-        """Count it; once a second at most, say it."""
-        self.incomplete += 1
-        now_s = self._hub.clock.monotonic_s()
-        if now_s - self._complained_at_s >= 1:
-            self._complained_at_s = now_s
-            logger.warning("survey_incomplete", extra={"kind": kind, "silent": sorted(silent)})
 
     def receive_answer(self, node: str, answer: Answer) -> None:
         """A chunk from another node; late ones, and answers to nobody, are passed over."""

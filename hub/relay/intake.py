@@ -19,7 +19,7 @@ from hub.publishing import PLAINLY, How
 from hub.relay.rejection import BAD_CHANNEL, FAULT, REASONS, REFUSED, UNKNOWN_NAMESPACE, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from hub.hub import Hub
     from hub.publishing import Prepared
@@ -161,6 +161,17 @@ class Intake:
                 self.num_deliveries += len(deliveries)
             else:
                 self.num_rejected[verdict.reason] += 1
+
+
+async def verdicts_on(
+    outcomes: Sequence[Sequence[Delivery] | Rejected], accept: Callable[[Batch], Awaitable[Verdicts]]
+) -> Verdicts:
+    """Have accepted what could be routed; one verdict for each of `hub.relay.routing.outcome_of`, in order.
+
+    Raises: as `accept`.
+    """
+    accepted = iter(await accept([one for one in outcomes if not isinstance(one, Rejected)]))
+    return [one if isinstance(one, Rejected) else next(accepted) for one in outcomes]
 
 
 class _Fault(EngineUnavailable):

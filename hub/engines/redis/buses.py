@@ -15,7 +15,7 @@ from hub.engines.redis.topology import ServerMap
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from hub.clock import Clock
     from hub.complaints import Complaints
@@ -117,9 +117,7 @@ class Buses:
         if link is None:
             return await self._call_when_possible(call, started_s, None)
         try:
-            return await link.call(
-                b"EVALSHA", call.script.sha, len(call.keys), *call.keys, link.incarnation, *call.args
-            )
+            return await _evaluated(link, call)
         except (ServerError, LinkLost) as exc:
             _leave_replica(link, exc)
             return await self._call_when_possible(call, started_s, exc)
@@ -149,9 +147,7 @@ class Buses:
                 await self._think_over(failure)
             link = await self._next_link(call.slot)
             try:
-                return await link.call(
-                    b"EVALSHA", call.script.sha, len(call.keys), *call.keys, link.incarnation, *call.args
-                )
+                return await _evaluated(link, call)
             except (ServerError, LinkLost) as exc:
                 _leave_replica(link, exc)
                 failure = exc
@@ -166,16 +162,14 @@ class Buses:
         await asyncio.sleep(random.uniform(RETRY_PAUSE_S / 2, RETRY_PAUSE_S))
 
     def _link_to(self, slot: int) -> Link | None:
-        address = self._map.of(slot)
-        bus = None if address is None else self._buses.get(address)
+        bus = self._bus_of(slot)
         link = None if bus is None else bus.commands
         return None if link is None or link.is_closed else link
 
     async def _next_link(self, slot: int) -> Link:
         """Wait for a connection; not where there has been none for as long as a call may take anyhow."""
         while (link := self._link_to(slot)) is None:
-            address = self._map.of(slot)
-            bus = None if address is None else self._buses.get(address)
+            bus = self._bus_of(slot)
             down_since_s = self._unknown_since_s if bus is None else bus.down_since_s
             if down_since_s is not None and self._monotonic_s() - down_since_s > self._timeout_s:
                 raise EngineUnavailable("no connection to Redis")
@@ -279,6 +273,10 @@ class Buses:
         route.detached()
         if home is not None:
             home.attach(route)
+
+
+def _evaluated(link: Link, call: Call) -> Awaitable[Any]:
+    return link.call(b"EVALSHA", call.script.sha, len(call.keys), *call.keys, link.incarnation, *call.args)
 
 
 def _leave_replica(link: Link, failure: Exception) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hub.relay.intake import verdicts_on
 from hub.relay.redis.burial import Burial
 from hub.relay.redis.entries import message_of
 from hub.relay.rejection import DELIVERY_LIMIT, Rejected
@@ -52,8 +53,7 @@ class Settlement:
                 the others come again.
         """
         routed = [self._routed(entry, deliveries.get(entry.id, 1)) for entry in entries]
-        accepted = iter(await self._intake.accept_patiently([one for one in routed if not isinstance(one, Rejected)]))
-        verdicts = [one if isinstance(one, Rejected) else next(accepted) for one in routed]
+        verdicts = await verdicts_on(routed, self._intake.accept_patiently)
         deceased = [
             (entry, verdict, deliveries.get(entry.id, 1))
             for entry, verdict in zip(entries, verdicts, strict=True)
