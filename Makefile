@@ -16,6 +16,8 @@ python := .venv/bin/python
 stamps := .venv/stamps
 demo := api/static/demo/index.html
 demo_sources := $(shell find demo clients/js/src \( -name node_modules -o -path demo/build -o -path demo/test \) -prune -o -type f -print 2>/dev/null)
+console := api/static/console/index.html
+console_sources := $(shell find console clients/js/src \( -name node_modules -o -path console/test \) -prune -o -type f -print 2>/dev/null)
 test_packages := $(shell find tests -name node_modules -prune -o -name package-lock.json -printf '%h\n' 2>/dev/null)
 bench_packages := $(shell find bench -name node_modules -prune -o -name package-lock.json -printf '%h\n' 2>/dev/null)
 
@@ -26,14 +28,17 @@ help:  ## Say what there is
 # ------------------------------------------------------------------------------------------------------------- use
 
 .PHONY: run
-run: $(stamps)/runtime $(demo)  ## Start a server with the demo at http://localhost:8000/demo (ARGS="--help")
+run: $(stamps)/runtime $(demo) $(console)  ## Start a server with /demo and /console at http://localhost:8000 (ARGS="--help")
 	exec $(python) main.py serve --dev $(ARGS)
 
 .PHONY: demo-assets
 demo-assets: $(demo)  ## Build the page behind /demo
 
+.PHONY: console-assets
+console-assets: $(console)  ## Build the page behind /console
+
 .PHONY: wheel
-wheel: $(stamps)/dev $(demo)  ## Build dist/syncline-*.whl and check what is in it
+wheel: $(stamps)/dev $(demo) $(console)  ## Build dist/syncline-*.whl and check what is in it
 	scripts/build-wheel
 
 # ----------------------------------------------------------------------------------------------------------- check
@@ -42,8 +47,9 @@ wheel: $(stamps)/dev $(demo)  ## Build dist/syncline-*.whl and check what is in 
 test: check wheel test-all  ## Linters, the wheel, and every test there is (what CI runs)
 
 .PHONY: test-all
-test-all: $(stamps)/dev $(stamps)/test-services $(demo) $(test_packages:%=%/node_modules/.package-lock.json)
+test-all: $(stamps)/dev $(stamps)/test-services $(demo) $(console) $(test_packages:%=%/node_modules/.package-lock.json)
 	npm --prefix demo test
+	npm --prefix console test
 	$(python) -m pytest $(ARGS)
 
 .PHONY: test-unit
@@ -63,7 +69,7 @@ coverage: $(stamps)/dev $(stamps)/test-services  ## Branch coverage of the unit 
 	$(python) -m pytest tests/unit tests/contract --cov --cov-report=term-missing $(ARGS)
 
 .PHONY: check
-check: $(stamps)/dev demo/node_modules/.package-lock.json  ## Linters only: format, lint, types, architecture, dependencies, shape
+check: $(stamps)/dev demo/node_modules/.package-lock.json console/node_modules/.package-lock.json  ## Linters only: format, lint, types, architecture, dependencies, shape
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -73,6 +79,7 @@ check: $(stamps)/dev demo/node_modules/.package-lock.json  ## Linters only: form
 	$(python) scripts/check_shape.py
 	$(python) scripts/check_docs.py
 	npm --prefix demo run check
+	npm --prefix console run check
 
 .PHONY: fmt
 fmt: $(stamps)/dev  ## Format and fix what can be fixed
@@ -108,7 +115,7 @@ setup: $(stamps)/dev $(stamps)/node  ## Put everything for development into .ven
 .PHONY: lock
 lock:  ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	uv pip compile $(lock_options) -o requirements/runtime.txt pyproject.toml
-	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra postgres --extra rabbitmq --extra redis --extra speed --group dev pyproject.toml
+	uv pip compile $(lock_options) -o requirements/dev.txt -c requirements/runtime.txt --extra otel --extra postgres --extra rabbitmq --extra redis --extra sentry --extra speed --group dev pyproject.toml
 	uv pip compile $(lock_options) -o requirements/node.txt --group node
 
 lock_options := --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
@@ -117,7 +124,7 @@ lock_options := --quiet --universal --generate-hashes --python-version 3.11 --cu
 clean:  ## Remove everything that can be made again, .venv included
 	rm -rf .venv dist build api/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	find demo tests bench clients -name node_modules -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find demo console tests bench clients -name node_modules -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(stamps)/runtime: pyproject.toml requirements/runtime.txt scripts/setup
 	scripts/setup runtime
@@ -138,6 +145,10 @@ $(stamps)/bench-peers: scripts/setup-bench-peers | $(stamps)/dev
 	npm --prefix $* ci --ignore-scripts
 	touch $@
 
-$(demo): demo/node_modules/.package-lock.json $(demo_sources)
+$(demo): demo/node_modules/.package-lock.json scripts/build_page.mjs $(demo_sources)
 	npm --prefix demo run build
+	touch $@
+
+$(console): console/node_modules/.package-lock.json scripts/build_page.mjs $(console_sources)
+	npm --prefix console run build
 	touch $@

@@ -34,6 +34,9 @@ _VALUES: Final[dict[tuple[str, ...], Any]] = {
     ("health", "enabled"): True,
     ("accounts", "enabled"): True,
     ("accounts", "throttle", "register_address", "burst"): 1_000,  # each tab of the demo makes an account
+    ("prometheus", "enabled"): True,
+    ("opentelemetry", "enabled"): True,
+    ("opentelemetry", "sample_ratio"): 1.0,
     ("shutdown", "drain_window"): "1s",  # Ctrl-C should not take ten seconds
     ("log", "level"): "debug",
     ("log", "format"): "console",
@@ -52,6 +55,8 @@ def dev_profile(secrets: DevSecrets, above: Sequence[Source]) -> Source:
     source.put(("client", "token", "hmac_secret_key"), SecretStr(secrets.hmac_secret_key))
     source.put(("accounts", "secret_key"), SecretStr(secrets.accounts_secret_key))
     source.put(("http_api", "key"), SecretStr(secrets.http_api_key))
+    if not _is_off(("accounts", "enabled"), above):
+        source.put(("console", "enabled"), True)  # elsewhere nobody could log in to it
     source.put(("client", "allowed_origins"), _own_origins(_configured(("http_server", "port"), above)))
     _add_demo_namespace(source, above)
     return source
@@ -73,6 +78,11 @@ def _add_demo_namespace(source: Source, above: Sequence[Source]) -> None:
 
 def _is_demo(namespace: object) -> bool:
     return isinstance(namespace, dict) and namespace.get("name") == DEMO_NAMESPACE
+
+
+def _is_off(path: tuple[str, ...], above: Sequence[Source]) -> bool:
+    """As a file or the environment says it."""
+    return str(_configured(path, above)).lower() in {"false", "0", "no", "off"}
 
 
 def _configured(path: tuple[str, ...], sources: Sequence[Source]) -> object:

@@ -1,4 +1,4 @@
-"""Keys for development: made once, kept in the data directory, never in the code."""
+"""Keys for development, and the operator's account: made once, kept in the data directory, never in the code."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ SECRET_BYTES: Final = 32
 
 FIRST_NAMES: Final = frozenset({"hmac_secret_key", "http_api_key"})
 """What files of every version hold."""
-NAMES: Final = ("hmac_secret_key", "http_api_key", "accounts_secret_key")
+NAMES: Final = ("hmac_secret_key", "http_api_key", "accounts_secret_key", "operator_password")
+
+OPERATOR_EMAIL: Final = "operator@localhost.example"
+"""RFC 2606 keeps `.example` free: nobody gets mail there."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevSecrets:
-    """One set of keys, and the file that holds them."""
+    """One set of keys, who may log in at the console, and the file that holds them."""
 
     path: Path
     hmac_secret_key: str = field(repr=False)
     http_api_key: str = field(repr=False)
     accounts_secret_key: str = field(repr=False)
+    operator_password: str = field(repr=False)
+    operator_email: str = OPERATOR_EMAIL
 
 
 def load_dev_secrets(data_dir: Path) -> DevSecrets:
@@ -75,6 +80,7 @@ def _completed(path: Path) -> dict[str, str]:
     """What the file holds, after what it lacks has been added to it."""
     found = _read(path) if path.exists() else {}
     complete = {name: found.get(name) or _new_secret() for name in NAMES}
+    complete["operator_email"] = found.get("operator_email") or OPERATOR_EMAIL
     if found != complete:
         _write(path, complete)
     return complete
@@ -82,7 +88,11 @@ def _completed(path: Path) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, str]:
     content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not content.keys() >= FIRST_NAMES or not content.keys() <= set(NAMES):
+    if (
+        not isinstance(content, dict)
+        or not content.keys() >= FIRST_NAMES
+        or not content.keys() <= {*NAMES, "operator_email"}
+    ):
         raise ValueError("not an object with our secrets")
     if not all(isinstance(value, str) and value for value in content.values()):
         raise ValueError("a secret that is no text")

@@ -17,12 +17,18 @@ from settings.client_model import ClientSettings
 from settings.consumer_model import ConsumerSettings, EventIntakeSettings
 from settings.database_model import DatabaseSettings
 from settings.engine_model import EngineSettings
+from settings.observability_model import (
+    ConsoleSettings,
+    LogSettings,
+    OpentelemetrySettings,
+    PrometheusSettings,
+    SentrySettings,
+)
 from settings.outbox_model import OutboxSettings
 from settings.server_model import (
     HealthSettings,
     HttpApiSettings,
     HttpServerSettings,
-    LogSettings,
     NodeSettings,
     RpcSettings,
     ShutdownSettings,
@@ -62,4 +68,8 @@ class Settings(BaseSettings):
     engine: EngineSettings = Field(EngineSettings(), description="Where channels live.")
     node: NodeSettings = Field(NodeSettings(), description="This node.")
     shutdown: ShutdownSettings = Field(ShutdownSettings(), description="How the process ends.")
+    console: ConsoleSettings = Field(ConsoleSettings(), description="The page for administrators and operators.")
+    prometheus: PrometheusSettings = Field(PrometheusSettings(), description="Metrics.")
+    opentelemetry: OpentelemetrySettings = Field(OpentelemetrySettings(), description="Traces.")
+    sentry: SentrySettings = Field(SentrySettings(), description="Reports of errors.")
     log: LogSettings = Field(LogSettings(), description="What is written about it.")

@@ -48,8 +48,13 @@ first `:` of its channels' names) and any option of `channel.without_namespace`.
 
 OURS: Final = frozenset({
     "http_server.trusted_proxies",
+    *(
+        f"opentelemetry.{name}"
+        for name in ("keep_traces", "max_followed_per_second", "max_roots_per_second", "sample_ratio")
+    ),
     "client.command_rate_burst", "client.command_rate_limit", "client.presence_ttl", "client.rpc_timeout",
-    "http_api.max_request_body_size", "log.format", "shutdown.drain_delay", "shutdown.drain_window",
+    "http_api.max_request_body_size", "log.format", "log.keep_lines",
+    "log.max_connection_lines_per_second", "shutdown.drain_delay", "shutdown.drain_window",
     *(
         f"client.{block}.{name}"
         for block in ("token", "subscription_token")
@@ -59,7 +64,7 @@ OURS: Final = frozenset({
 """Keys that Centrifugo v6 does not have."""
 
 OUR_SECTIONS: Final = frozenset(
-    {"accounts", "database", "events", "identity_providers", "outbox", "rest", "sessions", "state"}
+    {"accounts", "console", "database", "events", "identity_providers", "outbox", "rest", "sentry", "sessions", "state"}
 )
 """Sections that it has not at all."""
 

@@ -62,8 +62,3 @@ class ShutdownSettings(Section):
         0.0, description="How long to be unready before the port closes, so that load balancers notice."
     )
     drain_window: Duration = Field(5.0, description="Time over which connections are told to go elsewhere.")
-
-
-class LogSettings(Section):
-    level: Literal["debug", "info", "warn", "error"] = Field("info", description="Least severe level that is written.")
-    format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")

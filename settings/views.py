@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api.config import (
+    ConsoleConfig,
     DrainConfig,
     EdgeConfig,
     EventsConfig,
     HealthConfig,
     ListenConfig,
+    MetricsConfig,
     RestConfig,
     ServerAPIConfig,
     WebSocketConfig,
@@ -40,6 +42,12 @@ def edge_config(settings: Settings) -> EdgeConfig:
         health=HealthConfig(
             is_enabled=settings.health.enabled,
             handler_prefix=_path(settings.health.handler_prefix),
+        ),
+        metrics=MetricsConfig(
+            is_enabled=settings.prometheus.enabled, handler_prefix=_path(settings.prometheus.handler_prefix)
+        ),
+        console=ConsoleConfig(
+            is_enabled=settings.console.enabled, handler_prefix=_path(settings.console.handler_prefix)
         ),
         rest=_rest_config(settings),
         drain=DrainConfig(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from services.operations.channels import OPS
 from settings.duration import format_duration
 from settings.rules.finding import Finding
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from settings.rules.finding import Rule
 
 HANDLER_PREFIX: Final = re.compile(r"(/[^/\s?#]+)+/?")
-FIXED_PATHS: Final = ("/healthz", "/readyz", "/demo")
+FIXED_PATHS: Final = ("/healthz", "/readyz", "/startupz", "/demo")
 ACCOUNTS_PATHS: Final = ("/v1", "/.well-known")
 MIN_API_KEY_CHARS: Final = 16
 """Fewer could be guessed: 16 characters of base64 are 96 bits."""
@@ -82,6 +83,17 @@ def shutdown_fits_its_timeout(settings: Settings) -> Iterator[Finding]:
         yield Finding("shutdown.timeout", message, rests_on)
 
 
+def console_has_users(settings: Settings) -> Iterator[Finding]:
+    if settings.console.enabled and not settings.accounts.enabled:
+        yield Finding("console.enabled", "needs accounts.enabled: nobody could log in", ("accounts.enabled",))
+
+
+def console_has_its_namespace(settings: Settings) -> Iterator[Finding]:
+    if settings.console.enabled and any(namespace.name == OPS for namespace in settings.channel.namespaces):
+        message = f"the console has a namespace {OPS!r} of its own: call this one otherwise"
+        yield Finding("channel.namespaces", message, ("console.enabled",))
+
+
 def _handler_prefixes(settings: Settings) -> Iterator[tuple[str, str]]:
     """The paths of what is switched on, with the keys that set them."""
     if not settings.websocket.disabled:
@@ -90,6 +102,10 @@ def _handler_prefixes(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "http_api.handler_prefix", settings.http_api.handler_prefix
     if settings.health.enabled:
         yield "health.handler_prefix", settings.health.handler_prefix
+    if settings.prometheus.enabled:
+        yield "prometheus.handler_prefix", settings.prometheus.handler_prefix
+    if settings.console.enabled:
+        yield "console.handler_prefix", settings.console.handler_prefix
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -99,6 +115,8 @@ RULES: Final[tuple[Rule, ...]] = (
     server_api_is_guarded,
     stalled_clients_get_time,
     shutdown_fits_its_timeout,
+    console_has_users,
+    console_has_its_namespace,
 )
 NEEDED_TO_SERVE: Final[tuple[Rule, ...]] = (server_api_has_a_key,)
 """Rules that only a server must keep: commands that make or check tokens do without."""

@@ -97,4 +97,6 @@ def test_the_file_is_plain_json(tmp_path: Path) -> None:
         "hmac_secret_key": secrets.hmac_secret_key,
         "http_api_key": secrets.http_api_key,
         "accounts_secret_key": secrets.accounts_secret_key,
+        "operator_password": secrets.operator_password,
+        "operator_email": secrets.operator_email,
     }

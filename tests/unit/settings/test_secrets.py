@@ -45,6 +45,7 @@ def test_the_secrets_are_known() -> None:
         "engine.redis.tls.key_pem",
         "http_api.key",
         "outbox.rabbitmq.tls.key_pem",
+        "sentry.dsn",
     ]
 
 

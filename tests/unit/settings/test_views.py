@@ -15,6 +15,7 @@ from hub.engines.redis.config import RedisConfig
 from hub.relay.config import RoutingConfig
 from hub.relay.consumer_config import RelayConfig
 from hub.relay.sinks.config import OutboxConfig
+from observability.config import ObservabilityConfig
 from services.accounts.config import AccountsConfig
 from services.identity.config import IdentityProviderConfig
 from sessions.config import SessionsConfig
@@ -22,6 +23,7 @@ from settings.accounts_model import IdentityProviderSettings
 from settings.consumer_views import relay_config
 from settings.inspection import Inspection
 from settings.model import Settings
+from settings.observability_views import observability_config
 from settings.options import Option, all_options, options_of
 from settings.outbox_views import outbox_config
 from settings.redis_views import redis_config
@@ -71,6 +73,7 @@ OTHER_VALUES = {
     "duration": "123s",
     "integer": 77,
     "port": 77,
+    "number": 0.5,
     "list of strings": ["other"],
     "list of secrets": ["other"],
     "list of sections": [{"name": "other"}],
@@ -122,6 +125,7 @@ def told(settings: Settings) -> dict[str, Any]:
         "redis": redis_config(settings.engine.redis),
         "relay": relay_config(settings),
         "outbox": outbox_config(settings),
+        "observability": observability_config(settings),
     }
     return dict(leaf for name, view in views.items() for leaf in leaves(view, name))
 
@@ -141,6 +145,7 @@ def test_defaults_of_settings_are_those_of_the_packages() -> None:
     assert redis_config(settings_with().engine.redis) == RedisConfig()
     assert relay_config(settings_with()) == RelayConfig()
     assert outbox_config(settings_with()) == OutboxConfig()
+    assert observability_config(settings_with()) == ObservabilityConfig()
     assert relay_config(settings_with(**{"events.enabled": True})) == RelayConfig(events=RoutingConfig())
     assert identity_provider_configs(settings_with(identity_providers=[PROVIDER])) == (
         IdentityProviderConfig(name="idp", issuer="https://idp", jwks_url="https://idp/keys", client_ids=("us",)),
