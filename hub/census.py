@@ -58,16 +58,26 @@ async def count_clients(hub: Hub, pattern: str) -> dict[str, int]:
         ReplyError: 111, too many surveys are under way.
         EngineUnavailable: a node whose lease holds has not answered in time: what the others say is not the sum.
     """
+    totals, silent = await count_clients_heard(hub, pattern)
+    if silent:
+        raise EngineUnavailable(f"{len(silent)} nodes gave no answer")
+    return totals
+
+
+async def count_clients_heard(hub: Hub, pattern: str) -> tuple[dict[str, int], set[str]]:
+    """`count_clients` of the nodes that have answered, and the ids of those that have not.
+
+    Raises:
+        ReplyError, EngineUnavailable: as `Survey.ask`.
+    """
     surveyed = await hub.survey.ask(CHANNELS, pattern)
-    if surveyed.silent:
-        raise EngineUnavailable(f"{len(surveyed.silent)} nodes gave no answer")
     totals: dict[str, int] = {}
     for chunks in surveyed.answers.values():
         for chunk in decoded(chunks, dict[str, int]):
             for name, num_clients in chunk.items():
                 totals[name] = totals.get(name, 0) + num_clients
             await asyncio.sleep(0)
-    return totals
+    return totals, surveyed.silent
 
 
 async def node_reports(hub: Hub) -> list[NodeReport | NodeInfo]:

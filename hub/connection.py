@@ -17,6 +17,7 @@ from msgspec import UNSET
 from hub.commands import handler_of
 from hub.deadlines import NEVER
 from hub.errors import Disconnected, EngineUnavailable, ReplyError
+from hub.log_context import WHO, Who
 from hub.outbox import Outbox, Sink
 from hub.protocol import codes
 from hub.protocol.codec import BadFrame, Codec
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hub.protocol.messages import Command
     from hub.subscriptions import Subscription
     from hub.tokens.claims import SessionRef
+    from hub.tracing import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,9 @@ class Handshake:
 
     user: str | None = None
     """The user a trusted proxy has authenticated (`client.user_id_http_header`)."""
+
+    trace: TraceContext | None = None
+    """Of its upgrade, where that was followed: what the connection does later is linked to it, never below it."""
 
 
 class State(enum.Enum):
@@ -178,9 +183,11 @@ class Connection:
             await asyncio.sleep(RELIEF_INTERVAL_S)
 
     async def _handle(self, command: Command) -> None:
-        self.hub.counters.commands += 1
+        hub = self.hub
+        hub.counters.commands += 1
+        started_s = hub.clock.monotonic_s()
+        handler, request = handler_of(command)
         try:
-            handler, request = handler_of(command)
             if handler is None:
                 self._take_pong(command)
                 return
@@ -196,6 +203,8 @@ class Connection:
             self.hub.counters.handler_failures += 1
             logger.exception("command_failed", extra={"client": self.client_id})
             self.refuse(command.id, codes.INTERNAL)
+        if handler is not None:
+            hub.command_times.of[request.__class__].observe(hub.clock.monotonic_s() - started_s)
 
     def _admit(self, command: Command, request: object) -> None:
         """Whether the request may come now: connect first and once, an id on everything but `send`, within the rate.
@@ -229,8 +238,9 @@ class Connection:
         self.arm()
 
     def identify(self, user: str, info: OptionalRaw, session: SessionRef | None = None) -> None:
-        """It is known who this is; whether it may stay is not."""
+        """It is known who this is; whether it may stay is not. Called in the task that ends with the connection."""
         self.user, self.info, self.session = user, info, session
+        WHO.set(Who(user, session.sid if session is not None else "", self.client_id))
 
     def establish(self, expire_at_s: float, token_channels: frozenset[str]) -> None:
         """Connect has succeeded: from here on the client can be found, is pinged, and is bound by its expiry."""

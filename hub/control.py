@@ -75,7 +75,7 @@ class Control:
         Raises:
             ReplyError, EngineUnavailable: what it did on this node stands; repeating it is harmless.
         """
-        await self._apply(operation)
+        await self.apply(operation)
         await self._hub.engine.control(msgspec.json.encode(Envelope(self._hub.uid, operation)))
 
     def receive(self, message: bytes) -> None:
@@ -108,12 +108,16 @@ class Control:
             self._wake.clear()
             while self._waiting:
                 try:
-                    await self._apply(self._waiting.popleft())
+                    await self.apply(self._waiting.popleft())
                 except Exception:  # another node's message must not end this one
                     logger.exception("control_operation_failed")
 
-    async def _apply(self, operation: Operation) -> None:
-        """To every connection it names. One that fails, or leaves meanwhile, keeps no other from it."""
+    async def apply(self, operation: Operation) -> None:
+        """Here alone: to every connection it names. One that fails, or leaves meanwhile, keeps no other from it.
+
+        Raises:
+            ReplyError, EngineUnavailable: as `perform`.
+        """
         work = _WORK[type(operation)]
         failure: ReplyError | EngineUnavailable | None = None
         if operation.session and self._hub.authority is not None:
@@ -129,6 +133,9 @@ class Control:
                 connection.close(exc.disconnect)
             if count % CONNECTIONS_PER_SLICE == 0:
                 await asyncio.sleep(0)
+        if targets and isinstance(operation, DisconnectUser) and operation.decided_ms:
+            passed_s = self._hub.clock.now_s() - operation.decided_ms / 1000
+            self._hub.histograms["revocation_s"].observe(max(0.0, passed_s))
         if failure is not None:
             raise failure
 

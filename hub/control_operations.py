@@ -35,6 +35,8 @@ class DisconnectUser(UserTarget, tag="disconnect", kw_only=True):
     reason: str = codes.FORCE_DISCONNECT.reason
     whitelist: set[str] = set()
     """Client ids that stay."""
+    decided_ms: int = 0
+    """When this was decided, where the time until it is done is measured: milliseconds since the epoch."""
 
 
 class RefreshUser(UserTarget, tag="refresh", kw_only=True):

@@ -4,6 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NO_NAMESPACE: Final = "-"
+"""No namespace can be called so."""
+
+
+@dataclass(slots=True)
+class NamespaceCounts:
+    """By namespace, "" for channels without one: of those that are configured, and always of all of them.
+
+    Attributes:
+        publications, deliveries: totals. What nobody here is subscribed to is published and not delivered.
+        subscriptions, channels: at this moment.
+    """
+
+    publications: Counter[str]
+    deliveries: Counter[str]
+    subscriptions: Counter[str]
+    channels: Counter[str]
+
+    @classmethod
+    def of(cls, namespaces: Iterable[str]) -> NamespaceCounts:
+        names = ["", *namespaces]
+        return cls(*(Counter(dict.fromkeys(names, 0)) for _ in range(4)))
+
+    def measures(self) -> dict[str, float]:
+        """Flat names and values."""
+        return {
+            f"namespace_{name}.{namespace or NO_NAMESPACE}": float(count)
+            for name in self.__slots__
+            for namespace, count in getattr(self, name).items()
+        }
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from hub.errors import EngineUnavailable
+from hub.interest import detach
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -75,7 +76,7 @@ class Departures:
                 await self._attempt(hub.engine.remove_presence(channel.name, connection.client_id, connection.user))
             if subscription.is_announced:
                 await self._attempt(hub.engine.publish_leave(channel.name, subscription.client_info()))
-            await self._attempt(hub.detach(channel))
+            await self._attempt(detach(hub, channel))
         finally:
             self._settle(connection, channel.name, done)
 

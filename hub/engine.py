@@ -8,7 +8,7 @@ test_engine_history_contract.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -171,3 +171,16 @@ class Engine(Protocol):
 
     async def nodes(self) -> list[NodeInfo]:
         """The nodes whose lease holds."""
+
+
+@runtime_checkable
+class CalledByName(Protocol):
+    """An engine that calls another process to publish: what traces say of it."""
+
+    @property
+    def system_name(self) -> str:
+        """OpenTelemetry's `db.system.name`."""
+
+    @property
+    def publish_command(self) -> str:
+        """What it calls there (`db.operation.name`)."""

@@ -9,9 +9,10 @@ Measured by `bench` (fan-out): a write per message costs 1.0, a batch of 16 writ
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from hub.histogram import COUNT_BOUNDS, Histogram
 from hub.outbox import HIGH_WATER_BYTES, MAX_WRITE_BYTES, Outbox, flatten, frame_messages
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ class Audience:
     `members` calls FanOut.release first.
     """
 
-    __slots__ = ("batch", "codec", "members")
+    __slots__ = ("batch", "codec", "members", "namespace")
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, namespace: str = "") -> None:
         self.codec = codec
+        self.namespace = namespace  # what its deliveries are counted under
         self.members: dict[Outbox, object] = {}
         self.batch: list[bytes] = []
 
@@ -45,6 +47,12 @@ class FanOut:
         schedule: runs a callback once, after the events of this tick (`loop.call_soon`).
         on_overflow: called, outside any iteration over audiences, with an outbox whose backlog is over its bound.
         on_congestion: called when an outbox becomes congested: drain_congested has to be called from then on.
+        monotonic_s: the clock that flushes are timed by.
+
+    Attributes:
+        deliveries_in: by namespace.
+        sizes: of the audiences, once for each publication and codec.
+        flush_s: how long each slice of a flush took.
     """
 
     def __init__(
@@ -52,16 +60,24 @@ class FanOut:
         schedule: Callable[[Callable[[], None]], object],
         on_overflow: Callable[[Outbox], None],
         on_congestion: Callable[[], None] = lambda: None,
+        monotonic_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._schedule = schedule
         self._on_overflow = on_overflow
         self._on_congestion = on_congestion
+        self._monotonic_s = monotonic_s
         self._audiences: list[Audience] = []
         self._dirty: deque[Outbox] = deque()
         self._is_scheduled = False
+        self._marks: deque[tuple[int, Callable[[], None]]] = deque()
+        self._new_marks: list[Callable[[], None]] = []
+        self._num_popped = 0
         self.congested: dict[Outbox, None] = {}
         self.deliveries = 0
         self.writes = 0
+        self.deliveries_in: Counter[str] = Counter()
+        self.sizes = Histogram(COUNT_BOUNDS)
+        self.flush_s = Histogram()
 
     def publish(self, audience: Audience, message: bytes) -> None:
         """Give a message to every member at the end of this tick."""
@@ -81,6 +97,14 @@ class FanOut:
         outbox.pending.append(message)
         outbox.pending_bytes += len(message)
 
+    def mark(self, written: Callable[[], None]) -> None:
+        """Call back, once, when everything queued until now has been written, or held back where a socket is congested.
+
+        It must not fail, nor queue anything.
+        """
+        self._new_marks.append(written)
+        self._wake()
+
     def release(self, audience: Audience) -> None:
         """Hand the waiting batch to the members as they are now: before the membership changes (AUD-1)."""
         batch = audience.batch
@@ -93,18 +117,23 @@ class FanOut:
             if not pending:
                 dirty.append(outbox)
             pending.append(batch)
-        self.deliveries += len(batch) * len(audience.members)
+        num_messages, num_members = len(batch), len(audience.members)
+        self.deliveries += num_messages * num_members
+        self.deliveries_in[audience.namespace] += num_messages * num_members
+        self.sizes.observe_many(num_members, num_messages)
 
     def flush(self) -> None:
         """Write a slice of what is pending; schedules itself again until nothing is."""
         self._is_scheduled = False
+        started_s = self._monotonic_s()
         self._release_all()
         dirty = self._dirty
         last_pending: list[bytes | list[bytes]] | None = None
         last_framing: Framing | None = None
         frame = b""
         overflowed: list[Outbox] = []
-        for _ in range(min(len(dirty), WRITES_PER_SLICE)):
+        num_popped = min(len(dirty), WRITES_PER_SLICE)
+        for _ in range(num_popped):
             outbox = dirty.popleft()
             pending = outbox.pending
             if not pending:  # closed since it was queued
@@ -126,15 +155,36 @@ class FanOut:
             self.writes += 1
             if outbox.buffered_bytes() > HIGH_WATER_BYTES:
                 self._congest(outbox)
-        if dirty:
-            self._wake()
+        self._go_on(num_popped)
         for outbox in overflowed:
             self._on_overflow(outbox)
+        self.flush_s.observe(self._monotonic_s() - started_s)
 
     def _release_all(self) -> None:
         audiences, self._audiences = self._audiences, []
         for audience in audiences:
             self.release(audience)
+        if self._new_marks:
+            self._place_marks()
+
+    def _go_on(self, num_popped: int) -> None:
+        """A slice has been served: tell whom it concerns, and come back for the rest."""
+        self._num_popped += num_popped
+        if self._marks:
+            self._reach_marks()
+        if self._dirty:
+            self._wake()
+
+    def _place_marks(self) -> None:
+        """What they wait for stands in the queue now: they are reached when so many outboxes have been served."""
+        end = self._num_popped + len(self._dirty)
+        self._marks += [(end, written) for written in self._new_marks]
+        self._new_marks.clear()
+
+    def _reach_marks(self) -> None:
+        marks = self._marks
+        while marks and marks[0][0] <= self._num_popped:
+            marks.popleft()[1]()
 
     def flush_all(self, outbox: Outbox) -> None:
         """Write what one outbox has pending, now: its connection is about to close."""

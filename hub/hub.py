@@ -9,25 +9,29 @@ import asyncio
 import logging
 import random
 import uuid
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
+from hub.acknowledgements import Acknowledgements
 from hub.census import responders
 from hub.channels import Channels
 from hub.client_ids import ClientIds
+from hub.command_times import CommandTimes
 from hub.commands.rpc import RPCMethods, answer_ping
 from hub.control import Control
-from hub.counters import Counters
+from hub.counters import Counters, NamespaceCounts
 from hub.deadlines import DeadlineWheel
 from hub.departures import Departures
 from hub.engine import HistoryQuery, NodeInfo
 from hub.errors import ReplyError
 from hub.fan_out import FanOut
-from hub.gauges import gauges_of
+from hub.gauges import gauges_of, histograms_of
 from hub.permissions import Actor
 from hub.presence import PresenceLeases
 from hub.protocol import codes
 from hub.protocol.messages import Join, Leave, Push, Reply, Unsubscribe
+from hub.publication_traces import PublicationTraces
 from hub.publishing import Publishing
 from hub.rate_limit import Rate
 from hub.recovery import Insufficient
@@ -38,13 +42,14 @@ from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import Coroutine
 
     from hub.authority import Authority
     from hub.clock import Clock
     from hub.config import HubConfig
     from hub.connection import Connection
     from hub.engine import Engine, History
+    from hub.gauges import Measured
     from hub.observer import Observer
     from hub.outbox import Outbox
     from hub.protocol.codec import Codec
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from hub.protocol.messages import ClientInfo, Publication, StreamPosition
     from hub.subscriptions import LiveChannel, Subscription
     from hub.tokens.jwks import Fetch
+    from hub.tracing import Tracer
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +77,15 @@ class Hub:
         authority: who issues this platform's own tokens. It is built on the hub, so it is set after; before the
             first connection.
         observer: who wants to know what connections do; set before the first connection too.
+        traces: what follows single publications; there with a tracer.
         is_leaving: the node goes, and is not announced to the others any more.
+        gauges, measured, histograms: what is counted beside `counters`, by name: single figures, parts that have
+            several, distributions. Parts add theirs before the node is ready.
     """
 
     authority: Authority | None = None
     observer: Observer | None = None
+    traces: PublicationTraces | None = None
     is_leaving = False
 
     def __init__(
@@ -90,11 +100,15 @@ class Hub:
         self.client_ids = ClientIds()
         self.lapses = 0
         self.channels = Channels(config.channel)
-        self.index = SubscriptionIndex()
+        self.namespaces = NamespaceCounts.of(config.channel.namespaces)
+        self.index = SubscriptionIndex(self.namespaces)
         self.registry = Registry()
         self.deadlines = DeadlineWheel()
         self.congestion = asyncio.Event()
-        self.fan_out = FanOut(asyncio.get_running_loop().call_soon, self._close_slow, self.congestion.set)
+        self.fan_out = FanOut(
+            asyncio.get_running_loop().call_soon, self._close_slow, self.congestion.set, clock.monotonic_s
+        )
+        self.fan_out.deliveries_in = self.namespaces.deliveries
         self.tokens = TokenVerifier(config.client.token, clock, fetch)
         separate = config.client.subscription_token
         self.subscription_tokens = self.tokens if separate is None else TokenVerifier(separate, clock, fetch)
@@ -107,11 +121,25 @@ class Hub:
         self.departures = Departures(self)
         self.control = Control(self)
         self.survey = Survey(self, responders(self))
+        self.command_times = CommandTimes()
         self.gauges = gauges_of(self)
+        self.histograms = histograms_of(self)
+        self.acknowledgements = Acknowledgements(self)
+        self.measured: list[Measured] = [self.namespaces, self.registry, self.acknowledgements]
         self.publishing = Publishing(self)
         self.publish = self.publishing.publish
         self.publish_many = self.publishing.publish_many
         engine.bind(self)
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Who makes spans; None: nothing is followed. Set before the first connection, like the observer."""
+        return None if self.traces is None else self.traces.tracer
+
+    @tracer.setter
+    def tracer(self, tracer: Tracer | None) -> None:
+        self.traces = None if tracer is None else PublicationTraces(self, tracer)
+        self.rpc.traces = self.traces
 
     def tasks(self) -> list[tuple[str, Coroutine[object, object, None]]]:
         """The work that must go on as long as the node lives, by name."""
@@ -136,10 +164,14 @@ class Hub:
                 if continuity is Continuity.SEEN:
                     return
                 self._break(live)
+        if self.traces is None or publication.tags is UNSET:
+            shown = publication
+        else:
+            shown = self.traces.arriving(live, publication)
         fan_out = self.fan_out
         try:
             for codec, audience in live.audiences.items():
-                fan_out.publish(audience, codec.encode_publication(channel, publication))
+                fan_out.publish(audience, codec.encode_publication(channel, shown))
         except Exception:
             self._break(live)  # the position has moved on: nobody may be left with a gap it is not told of
             raise
@@ -215,31 +247,6 @@ class Hub:
 
     # --- subscriptions ----------------------------------------------------------------------------------------------
 
-    async def attach(self, channel: LiveChannel) -> None:
-        """Make sure the engine hands this node the channel's publications."""
-        if channel.is_attached:
-            return
-        async with _alone(channel):
-            if not channel.is_attached:
-                await self.engine.subscribe(channel.name)
-                channel.is_attached = True
-
-    async def detach(self, channel: LiveChannel) -> None:
-        """Give up the node's interest when nobody here is subscribed any more.
-
-        Should the engine not answer, it may go on handing over a channel that nobody listens to: harmless.
-        """
-        try:
-            if _is_idle(channel):
-                async with _alone(channel):
-                    if _is_idle(channel):  # nobody came while this waited
-                        # First: whoever comes while the engine lets go must wait for the lock and attach anew.
-                        channel.is_attached = False
-                        channel.position = None
-                        await self.engine.unsubscribe(channel.name)
-        finally:
-            self.index.drop_if_empty(channel)
-
     def _part(self, subscription: Subscription) -> bool:
         """Take a subscription out of its channel and its connection, at once; say whether it still was in."""
         subscriptions = subscription.connection.subscriptions
@@ -248,7 +255,7 @@ class Hub:
         if subscriptions.get(name) is not subscription:
             return False
         del subscriptions[name]
-        self.index.num_subscriptions -= 1
+        self.index.count(subscription.channel, -1)
         return True
 
     async def depart(self, subscription: Subscription) -> None:
@@ -342,7 +349,10 @@ class Hub:
 
     def measures(self) -> dict[str, float]:
         """Everything counted here and now, by name."""
-        return self.counters.totals() | {name: float(read()) for name, read in self.gauges.items()}
+        measures = self.counters.totals() | {name: float(read()) for name, read in self.gauges.items()}
+        for part in self.measured:
+            measures |= {name: float(value) for name, value in part.measures().items()}
+        return measures
 
     def node_info(self) -> NodeInfo:
         """This node as the others see it."""
@@ -363,24 +373,3 @@ class Hub:
     def jitter(low: float, high: float) -> float:
         """Spreads what would otherwise happen to all connections at once; nothing secret depends on it."""
         return random.uniform(low, high)  # not for secrets
-
-
-def _is_idle(channel: LiveChannel) -> bool:
-    return channel.is_attached and not channel.num_clients
-
-
-@asynccontextmanager
-async def _alone(channel: LiveChannel) -> AsyncIterator[None]:
-    """Serialises attach and detach of one channel.
-
-    Meanwhile the channel is not dropped: a second one of its name would have a lock of its own, and the detach of the
-    first would give up the interest of the second.
-    """
-    if channel.lock is None:  # made when first needed: most channels are attached once
-        channel.lock = asyncio.Lock()
-    channel.num_changing += 1
-    try:
-        async with channel.lock:
-            yield
-    finally:
-        channel.num_changing -= 1

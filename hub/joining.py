@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from hub.engine import HistoryQuery
 from hub.errors import Disconnected, EngineUnavailable, ReplyError
+from hub.interest import attach
 from hub.permissions import may_read_history, may_see_presence
 from hub.protocol import codes
 from hub.protocol.messages import OptionalRaw, StreamPosition, SubscribeResult
@@ -101,7 +102,7 @@ async def begin_join(
     if subscription.is_recoverable and (wish.recover is not None or (joining.is_cache and options.auto_cache_recover)):
         joining.wanted = wish.recover or RecoverFrom(0, "")
     try:
-        await hub.attach(subscription.channel)
+        await attach(hub, subscription.channel)
         _require_wanted(subscription)
         if subscription.is_positioned:
             joining.history = await _read_history(hub, joining)
@@ -208,7 +209,7 @@ def _reserve(connection: Connection, channel: str, options: ChannelOptions, *, i
     subscription = Subscription(connection, live, is_server_side=is_server_side)
     live.reserve(subscription)
     connection.subscriptions[channel] = subscription
-    hub.index.num_subscriptions += 1
+    hub.index.count(live, 1)
     return subscription
 
 

@@ -19,3 +19,27 @@ class Observer(Protocol):
 
     def published(self, connection: Connection, channel: str, data: bytes) -> None:
         """The engine has accepted what the client published."""
+
+
+class Observers:
+    """Several in place of one: told in the order in which they came."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def connected(self, connection: Connection) -> None:
+        for observer in self._observers:
+            observer.connected(connection)
+
+    def disconnected(self, connection: Connection) -> None:
+        for observer in self._observers:
+            observer.disconnected(connection)
+
+    def published(self, connection: Connection, channel: str, data: bytes) -> None:
+        for observer in self._observers:
+            observer.published(connection, channel, data)
+
+
+def beside(first: Observer | None, second: Observer) -> Observer:
+    """Both, whoever was there before."""
+    return second if first is None else Observers(first, second)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import UNSET, Raw, UnsetType
 
+from hub.acknowledgements import ACK_TAG
+from hub.channels import namespace_of
 from hub.engine import PublishOptions, PublishOutcome
 from hub.errors import ReplyError
 from hub.payload import clean_payload
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from hub.config import ChannelOptions
     from hub.hub import Hub
     from hub.protocol.messages import ClientInfo
+    from hub.publication_traces import Sending
 
     Prepared = tuple[Publication, PublishOptions]
 
@@ -78,8 +81,14 @@ class Publishing:
         """
         raw = data if type(data) is Raw else clean_payload(bytes(data))
         publication, options = self.prepare(channel, raw, tags, how, info)
-        outcome = await self._hub.engine.publish(channel, publication, options)
-        self._count(outcome)
+        hub = self._hub
+        if hub.traces is None or (sending := hub.traces.begin(channel, publication)) is None:
+            outcome = await hub.engine.publish(channel, publication, options)
+        else:
+            with hub.traces.sending((sending,)):
+                outcome = await hub.engine.publish(channel, publication, options)
+                sending.accepted(outcome)
+        self._count(channel, (outcome,))
         return outcome
 
     async def publish_many(self, channel: str, items: Sequence[Item]) -> list[PublishOutcome]:
@@ -114,20 +123,29 @@ class Publishing:
             engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
             engine_options = self._options(options, how)
-        return Publication(data, info, 0, tags or UNSET), engine_options
+        return Publication(data, info, 0, _published_tags(tags)), engine_options
 
     async def publish_prepared(self, channel: str, prepared: Sequence[Prepared]) -> list[PublishOutcome]:
         """`publish_many` of what `prepare` has made for this channel. Each may be handed over once."""
-        outcomes = await self._hub.engine.publish_many(channel, prepared)
-        for outcome in outcomes:
-            self._count(outcome)
+        hub = self._hub
+        if hub.traces is None or (sendings := hub.traces.begin_all(channel, prepared)) is None:
+            outcomes = await hub.engine.publish_many(channel, prepared)
+        else:
+            with hub.traces.sending(sendings):
+                outcomes = await hub.engine.publish_many(channel, prepared)
+                _accept(sendings, prepared, outcomes)
+        self._count(channel, outcomes)
         return outcomes
 
-    def _count(self, outcome: PublishOutcome) -> None:
-        if outcome.is_suppressed:
-            self._hub.counters.publications_suppressed += 1
-        else:
-            self._hub.counters.publications += 1
+    def _count(self, channel: str, outcomes: Sequence[PublishOutcome]) -> None:
+        counters = self._hub.counters
+        num_suppressed = 0
+        for outcome in outcomes:  # a generator would cost as much as the engine's work on one publication
+            num_suppressed += outcome.is_suppressed
+        num_published = len(outcomes) - num_suppressed
+        counters.publications_suppressed += num_suppressed
+        counters.publications += num_published
+        self._hub.namespaces.publications[namespace_of(channel)] += num_published
 
     def _remember(self, options: ChannelOptions) -> PublishOptions:
         plain = self._plain[id(options)] = self._options(options, PLAINLY)
@@ -144,3 +162,20 @@ class Publishing:
             version=how.version,
             version_epoch=how.version_epoch,
         )
+
+
+def _published_tags(tags: dict[str, str] | UnsetType) -> dict[str, str] | UnsetType:
+    """Without the one by which a node asks its own clients for something."""
+    if tags is UNSET or not tags:
+        return UNSET
+    return {name: value for name, value in tags.items() if name != ACK_TAG} or UNSET if ACK_TAG in tags else tags
+
+
+def _accept(sendings: Sequence[Sending], prepared: Sequence[Prepared], outcomes: Sequence[PublishOutcome]) -> None:
+    """Tell those that are followed what has become of them; they stand in the order of the batch."""
+    waiting = iter(sendings)
+    sending = next(waiting, None)
+    for (publication, _), outcome in zip(prepared, outcomes, strict=True):
+        if sending is not None and sending.publication is publication:
+            sending.accepted(outcome)
+            sending = next(waiting, None)

@@ -8,10 +8,13 @@ the channel's position, so continuity is checked once per publication, not once 
 from __future__ import annotations
 
 import enum
+import sys
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from hub.channels import namespace_of
+from hub.counters import NamespaceCounts
 from hub.fan_out import Audience
 from hub.protocol.messages import OptionalRaw, StreamPosition
 from hub.recovery import Gate
@@ -99,6 +102,7 @@ class LiveChannel:
         "joining",
         "lock",
         "name",
+        "namespace",
         "num_changing",
         "options",
         "position",
@@ -107,13 +111,14 @@ class LiveChannel:
 
     def __init__(self, name: str, options: ChannelOptions) -> None:
         self.name = name
+        self.namespace = sys.intern(namespace_of(name))
         self.options = options
         self.audiences: dict[Codec, Audience] = {}
         self.joining: dict[Subscription, None] = {}
         self.watchers: dict[Subscription, None] | None = None  # those who see joins and leaves
         self.position: StreamPosition | None = None
         self.is_attached = False
-        self.lock: asyncio.Lock | None = None  # owned by Hub.attach
+        self.lock: asyncio.Lock | None = None  # owned by hub.interest
         self.num_changing = 0  # attaches and detaches that hold or wait for the lock
 
     @property
@@ -156,7 +161,7 @@ class LiveChannel:
         connection = subscription.connection
         audience = self.audiences.get(connection.codec)
         if audience is None:
-            audience = self.audiences[connection.codec] = Audience(connection.codec)
+            audience = self.audiences[connection.codec] = Audience(connection.codec, self.namespace)
         fan_out.release(audience)
         audience.members[connection.outbox] = subscription
         if subscription.sees_join_leave:
@@ -192,16 +197,18 @@ class LiveChannel:
 
 
 class SubscriptionIndex:
-    """The channels of this node."""
+    """The channels of this node, counted by namespace."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: NamespaceCounts | None = None) -> None:
         self.channels: dict[str, LiveChannel] = {}
         self.num_subscriptions = 0
+        self.counts = counts or NamespaceCounts.of(())
 
     def open(self, name: str, options: ChannelOptions) -> LiveChannel:
         channel = self.channels.get(name)
         if channel is None:
             channel = self.channels[name] = LiveChannel(name, options)
+            self.counts.channels[channel.namespace] += 1
         return channel
 
     def get(self, name: str) -> LiveChannel | None:
@@ -213,4 +220,10 @@ class SubscriptionIndex:
             return False
         if self.channels.get(channel.name) is channel:
             del self.channels[channel.name]
+            self.counts.channels[channel.namespace] -= 1
         return True
+
+    def count(self, channel: LiveChannel, change: int) -> None:
+        """So many subscriptions more; fewer when negative."""
+        self.num_subscriptions += change
+        self.counts.subscriptions[channel.namespace] += change

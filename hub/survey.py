@@ -70,6 +70,25 @@ class Survey:
         self.dropped = 0
         self.incomplete = 0
 
+    def serve(self, kind: str, responder: Responder) -> None:
+        """Answer one more kind of question.
+
+        Raises:
+            ValueError: the kind is taken.
+        """
+        if kind in self._responders:
+            raise ValueError(f"questions of kind {kind!r} are answered already")
+        self._responders[kind] = responder
+
+    async def tell(self, kind: str, about: object) -> None:
+        """Put a question to the other nodes whose answer nobody waits for: at most once each.
+
+        Raises:
+            EngineUnavailable
+        """
+        question = Question(str(uuid.uuid4()), kind, Raw(msgspec.json.encode(about)))
+        await self._hub.engine.control(msgspec.json.encode(Envelope(self._hub.uid, question)))
+
     async def ask(self, kind: str, about: object) -> Surveyed:
         """Ask every node whose lease holds, this one included.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
 import msgspec
 
@@ -46,6 +46,16 @@ _PAGE_OF = Query(
     "audit.page_of",
     f"SELECT {_COLUMNS} FROM audit_log WHERE subject_id = $3 AND id < $1 ORDER BY id DESC LIMIT $2",
 )
+
+
+class EntryParts(TypedDict, total=False):
+    """See `Audit.record`."""
+
+    actor: Required[str]
+    subject: Required[str]
+    session: str
+    address: str
+    detail: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,14 @@ class Audit:
         at_ms = int(self._clock.now_s() * 1000)
         text = msgspec.json.encode(dict(detail)).decode()
         await tx.execute(_ADD, new_id(), at_ms, action, actor, subject, session, address, text)
+
+    async def record_alone(self, action: str, **entry: Unpack[EntryParts]) -> None:
+        """Add an entry in a unit of work of its own: for what is done elsewhere than in the database, before it is.
+
+        Raises:
+            StorageUnavailable
+        """
+        await self._database.run(lambda tx: self.record(tx, action, **entry))
 
     async def forget_failed(self, before_ms: int) -> int:
         """Delete the entries of FAILED that are older; how many.

@@ -38,6 +38,7 @@ class Ended:
 
     sessions: list[tuple[str, str]] = field(default_factory=list)
     """(sid, user)"""
+    at_ms: int = 0
     entries: list[OutboxEntry] = field(default_factory=list)
 
 
@@ -63,7 +64,7 @@ class Endings:
         address: str = "",
     ) -> Ended:
         """Leave events and audit entries for sessions that this unit of work has just ended, given as (sid, user)."""
-        ended = Ended([(sid, user) for sid, user in rows])
+        ended = Ended([(sid, user) for sid, user in rows], at_ms=at_ms)
         told = [(sessions_channel(user), events.session_revoked(sid, reason, at_ms)) for sid, user in ended.sessions]
         ended.entries.extend(await self._outbox.add_many(tx, told))
         for sid, user in ended.sessions:
@@ -88,12 +89,13 @@ class Endings:
             self._revocations.add(sid, now_s)
         self._outbox.publish_soon(ended.entries)
         for sid, user in ended.sessions:
-            await self._disconnect(sid, user)
+            await self._disconnect(sid, user, ended.at_ms)
 
-    async def _disconnect(self, sid: str, user: str) -> None:
+    async def _disconnect(self, sid: str, user: str, at_ms: int) -> None:
         why = codes.SESSION_REVOKED
+        told = DisconnectUser(user=user, session=sid, code=why.code, reason=why.reason, decided_ms=at_ms)
         try:
-            await self._hub.control.perform(DisconnectUser(user=user, session=sid, code=why.code, reason=why.reason))
+            await self._hub.control.perform(told)
         except (EngineUnavailable, ReplyError):
             self.untold += 1
             logger.warning("revocation_not_announced", extra={"session": sid})

@@ -250,6 +250,17 @@ class LoginSessions:
         connections = Counter(sid_of(info) for info in present.values())
         return [(session, connections[session.id]) for session in map(to_session, rows)]
 
+    async def find(self, sid: str) -> LoginSession:
+        """A live session of anybody's.
+
+        Raises:
+            Refusal: NOT_FOUND.
+        """
+        row = await self._database.fetch_one(store.LIVE_BY_ID, sid, self._now_ms())
+        if row is None:
+            raise Refusal(Kind.NOT_FOUND, "not_found")
+        return to_session(row)
+
     async def rename(self, user_id: str, sid: str, name: str, *, actor: str) -> LoginSession:
         """Give a session another name.
 

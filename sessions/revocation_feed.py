@@ -51,10 +51,17 @@ class RevocationFeed:
         rows = await self._database.fetch(store.ENDED_SINCE, int(since_s * 1000))
         self._read_up_to_s = now_s
         self._read_at_s = monotonic_s = self._hub.clock.monotonic_s()
-        for (sid,) in rows:
+        for sid, revoked_ms in rows:
             self._revocations.add(sid, monotonic_s)
-            for connection in self._hub.registry.of_session(sid):
-                connection.close(codes.SESSION_REVOKED)
+            self._close(sid, revoked_ms)
+
+    def _close(self, sid: str, revoked_ms: int) -> None:
+        """What no message has closed. What is still here is told how long that took."""
+        late = [connection for connection in self._hub.registry.of_session(sid) if not connection.is_over()]
+        for connection in late:
+            connection.close(codes.SESSION_REVOKED)
+        if late:
+            self._hub.histograms["revocation_s"].observe(max(0.0, self._hub.clock.now_s() - revoked_ms / 1000))
 
     def age_s(self) -> float:
         """Seconds since the last look."""

@@ -104,19 +104,31 @@ class _SessionMethods:
 
 
 def serve(method: Method) -> RPCHandler:
-    """The method for connections with a session: its answer encoded, its refusals as protocol errors."""
+    """The method for connections with a session."""
 
-    async def handle(call: RPCCall) -> OptionalRaw:
-        data = b"{}" if call.data is UNSET else bytes(call.data)
+    async def handle(call: RPCCall) -> object:
+        return await method(principal_of(call), data_of(call))
+
+    return answering(handle)
+
+
+def answering(handle: Callable[[RPCCall], Awaitable[object]]) -> RPCHandler:
+    """What it answers, encoded; its refusals as protocol errors."""
+
+    async def handler(call: RPCCall) -> OptionalRaw:
         try:
-            answer = await method(principal_of(call), data)
+            answer = await handle(call)
         except Refusal as refusal:
             raise ReplyError(error_of(refusal)) from None
         except StorageUnavailable as exc:
             raise ReplyError(UNAVAILABLE) from exc
         return Raw(msgspec.json.encode(answer))
 
-    return handle
+    return handler
+
+
+def data_of(call: RPCCall) -> bytes:
+    return b"{}" if call.data is UNSET else bytes(call.data)
 
 
 def principal_of(call: RPCCall) -> Principal:

@@ -94,7 +94,7 @@ FORGET_ENDED = Query(
     " (SELECT id FROM login_sessions WHERE revoked_ms IS NOT NULL AND revoked_ms <= $1 LIMIT $2)",
 )
 
-ENDED_SINCE = Query("sessions.ended_since", "SELECT id FROM login_sessions WHERE revoked_ms > $1")
+ENDED_SINCE = Query("sessions.ended_since", "SELECT id, revoked_ms FROM login_sessions WHERE revoked_ms > $1")
 
 TOUCH = Query("sessions.touch", "UPDATE login_sessions SET last_seen_ms = $2 WHERE id = $1 AND last_seen_ms < $3")
 

@@ -91,6 +91,14 @@ class Transaction(Protocol):
         """Run one statement for many rows of values, in order, in one trip."""
 
 
+def _one() -> int:
+    return 1
+
+
+def _unobserved(_seconds: float) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(slots=True)
 class Counters:
     """What a database has done since it was opened.
@@ -101,6 +109,8 @@ class Counters:
         reruns: units begun again because the database asked for it.
         failures: calls that ended with StorageUnavailable.
         turned_away: those of them that were refused because too many wait already.
+        in_use, num_connections: connections that work at this moment, and all that are open.
+        observe_unit_s: told how long each unit of work took that was made durable, waiting included.
     """
 
     commits: int = 0
@@ -108,6 +118,9 @@ class Counters:
     reruns: int = 0
     failures: int = 0
     turned_away: int = 0
+    in_use: int = 0
+    num_connections: Callable[[], int] = _one
+    observe_unit_s: Callable[[float], object] = _unobserved
 
 
 class Database(Protocol):

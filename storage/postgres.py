@@ -162,7 +162,7 @@ class PostgresDatabase:
     dialect: Literal["postgres"] = "postgres"
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], config: StorageConfig, max_size: int) -> None:
-        self.counters = Counters()
+        self.counters = Counters(num_connections=pool.get_size)
         self.num_waiting = 0
         self._pool = pool
         self._config = config
@@ -187,17 +187,23 @@ class PostgresDatabase:
         return rows[0] if rows else None
 
     async def run(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        started_s = self._loop.time()
         async with self._answering():
-            for pause_s in RERUN_PAUSES_S:
-                try:
-                    return await self._run_once(work)
-                except Rerun:
-                    self.counters.reruns += 1
-                await asyncio.sleep(random.uniform(0, pause_s))  # outside the except: nothing is held meanwhile
+            result = await self._run_until_done(work)
+        self.counters.observe_unit_s(self._loop.time() - started_s)
+        return result
+
+    async def _run_until_done(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        for pause_s in RERUN_PAUSES_S:
             try:
                 return await self._run_once(work)
-            except Rerun as exc:
-                raise StorageUnavailable(str(exc)) from exc.__cause__
+            except Rerun:
+                self.counters.reruns += 1
+            await asyncio.sleep(random.uniform(0, pause_s))  # outside the except: nothing is held meanwhile
+        try:
+            return await self._run_once(work)
+        except Rerun as exc:
+            raise StorageUnavailable(str(exc)) from exc.__cause__
 
     async def _run_once(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         async with self._connection() as connection:
@@ -237,6 +243,7 @@ class PostgresDatabase:
         await self._wait_for_slot()
         try:
             connection = await self._connect()
+            self.counters.in_use += 1
             try:
                 yield connection
             except BaseException as exc:
@@ -245,6 +252,7 @@ class PostgresDatabase:
                 await self._learn_from(exc)
                 raise
             finally:
+                self.counters.in_use -= 1
                 await self._give_back(connection)
         finally:
             self._slots.release()

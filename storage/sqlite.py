@@ -95,7 +95,7 @@ class SQLiteDatabase:
     dialect: Literal["sqlite"] = "sqlite"
 
     def __init__(self, path: Path, unit_deadline_s: float) -> None:
-        self.counters = Counters()
+        self.counters = Counters(num_connections=lambda: 2)
         self._unit_deadline_s = unit_deadline_s
         self._loop = asyncio.get_running_loop()
         writer = connect(path)
@@ -128,10 +128,13 @@ class SQLiteDatabase:
     async def run(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         unit: Unit[T] = Unit(work, self._loop.create_future())
         deadline = asyncio.timeout(self._unit_deadline_s)
+        started_s = self._loop.time()
         try:
             self._writer.add(unit)
             async with deadline:
-                return await unit.done
+                result = await unit.done
+            self.counters.observe_unit_s(self._loop.time() - started_s)
+            return result
         except StorageUnavailable:
             self.counters.failures += 1
             raise

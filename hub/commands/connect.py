@@ -16,11 +16,14 @@ from hub.protocol import codes
 from hub.protocol.messages import ConnectResult, Reply
 from hub.recovery import RecoverFrom
 from hub.tokens.claims import ConnectClaims, Override, TokenExpired, TokenInvalid, TokenSubscription
+from hub.traced_work import linked_work
+from hub.tracing import Kind
 
 if TYPE_CHECKING:
     from hub.connection import Connection
     from hub.hub import Hub
     from hub.protocol.messages import ConnectRequest, SubscribeResult
+    from hub.tracing import Attribute
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +34,19 @@ _ANONYMOUS = ConnectClaims(user="", expire_at_s=0.0, info=UNSET, subs={}, meta=N
 async def handle_connect(connection: Connection, command_id: int, request: ConnectRequest) -> None:
     """Admit the client, open its server-side subscriptions, answer, then let their publications flow.
 
-    Nobody finds the connection before it is answered; when it is refused, nothing of it is left.
+    Nobody finds the connection before it is answered; when it is refused, nothing of it is left. It is followed when
+    its upgrade was.
     """
+    traces, upgrade = connection.hub.traces, connection.handshake.trace
+    if traces is None or upgrade is None or not upgrade.is_sampled:
+        await _connect(connection, command_id, request)
+        return
+    attributes: dict[str, Attribute] = {"rpc.system.name": "syncline", "rpc.method": "connect"}
+    with linked_work(traces, "connect", Kind.SERVER, (upgrade,), attributes):
+        await _connect(connection, command_id, request)
+
+
+async def _connect(connection: Connection, command_id: int, request: ConnectRequest) -> None:
     hub = connection.hub
     claims = await _authenticate(connection, request)
     check_session(hub, claims)

@@ -1,22 +1,27 @@
-"""rpc and send: a client's message to the application behind the hub."""
+"""rpc and send: a client's message to the application behind the hub, and its acknowledgements."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
+from hub.acknowledgements import acknowledgements_in
+from hub.call_context import take_context
 from hub.errors import Disconnected, ReplyError
 from hub.protocol.codes import INTERNAL, NOT_AVAILABLE, NOT_AVAILABLE_DISCONNECT
 from hub.protocol.messages import OptionalRaw, Reply, RPCResult
+from hub.traced_work import decided_work
+from hub.tracing import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from hub.connection import Connection
     from hub.protocol.messages import RPCRequest, SendRequest
+    from hub.publication_traces import PublicationTraces
 
     RPCHandler = Callable[["RPCCall"], Awaitable[OptionalRaw]]
 
@@ -31,7 +36,13 @@ class RPCCall:
 
 
 class RPCMethods:
-    """The methods that parts of the platform serve, by name."""
+    """The methods that parts of the platform serve, by name.
+
+    Attributes:
+        traces: the hub's, which sets it.
+    """
+
+    traces: PublicationTraces | None = None
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -51,7 +62,7 @@ class RPCMethods:
         return method in self._handlers
 
     async def call(self, call: RPCCall) -> OptionalRaw:
-        """Run a method within its deadline.
+        """Run a method within its deadline, without the trace context in its data.
 
         Raises:
             ReplyError: 108 nobody serves it; 100 (temporary) no answer in time; or what the handler raised.
@@ -59,11 +70,24 @@ class RPCMethods:
         handler = self._handlers.get(call.method)
         if handler is None:
             raise ReplyError(NOT_AVAILABLE)
+        data, context = take_context(call.data)
+        if data is not call.data:
+            call = replace(call, data=data)
+        if self.traces is None:
+            return await self._run(handler, call)
+        with decided_work(self.traces, f"rpc {call.method}", Kind.SERVER, context, _attributes(call)):
+            return await self._run(handler, call)
+
+    async def _run(self, handler: RPCHandler, call: RPCCall) -> OptionalRaw:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await handler(call)
         except TimeoutError as exc:
             raise ReplyError(INTERNAL) from exc
+
+
+def _attributes(call: RPCCall) -> dict[str, str | int | float | bool]:
+    return {"rpc.system.name": "syncline", "rpc.method": call.method}
 
 
 async def answer_ping(call: RPCCall) -> OptionalRaw:  # noqa: ARG001  # the signature of every RPC method
@@ -77,5 +101,8 @@ async def handle_rpc(connection: Connection, command_id: int, request: RPCReques
 
 
 async def handle_send(connection: Connection, command_id: int, request: SendRequest) -> None:  # noqa: ARG001  # table signature
-    """Nothing in the platform takes messages without an answer."""
-    raise Disconnected(NOT_AVAILABLE_DISCONNECT)
+    """Nothing in the platform takes messages without an answer, except for what a client says of publications."""
+    shown = None if request.data is UNSET else acknowledgements_in(bytes(request.data))
+    if shown is None:
+        raise Disconnected(NOT_AVAILABLE_DISCONNECT)
+    connection.hub.acknowledgements.take(connection, shown)

@@ -6,6 +6,7 @@ Source: CloudEvents 1.0.2 and its JSON format, AMQP and HTTP bindings.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -32,6 +33,9 @@ PREFIXES: Final = ("ce-", "cloudevents:", "cloudevents_")
 REQUIRED: Final = ("id", "source", "type")
 
 VERSION: Final = "1.0"
+
+_VERSION_FORM: Final = re.compile(r"[0-9]{0,2}(?:\.[0-9]{1,2}){0,2}", re.ASCII)
+_MEDIA_TYPE_FORM: Final = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,60}", re.ASCII)
 
 NO_DATA: Final = Raw(b"null")
 
@@ -149,7 +153,9 @@ def _attribute(envelope: dict[str, Raw], name: str) -> str:
 def _picked(attributes: dict[str, str], wanted: Collection[str]) -> dict[str, str]:
     version = attributes.get("specversion", "")
     if version != VERSION:
-        raise Rejected(UNKNOWN_VERSION, f"is {version[:20]!r}, must be {VERSION!r}", "specversion")
+        # What else may stand there is not repeated: the detail is in a problem document, or beside a dead letter.
+        found = repr(version) if _VERSION_FORM.fullmatch(version) else "something else"
+        raise Rejected(UNKNOWN_VERSION, f"is {found}, must be {VERSION!r}", "specversion")
     for name in REQUIRED:
         if not attributes.get(name):
             raise Rejected(MALFORMED, "must be set", name)
@@ -158,7 +164,8 @@ def _picked(attributes: dict[str, str], wanted: Collection[str]) -> dict[str, st
 
 def _require_json(content_type: str) -> None:
     if not is_json(content_type):
-        raise Rejected(REFUSED, f"{content_type[:80]!r} is not JSON", "datacontenttype")
+        found = repr(content_type) if _MEDIA_TYPE_FORM.fullmatch(content_type) else "what it says"
+        raise Rejected(REFUSED, f"{found} is not JSON", "datacontenttype")
 
 
 def _parsed(body: bytes) -> Raw:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from hub.hub import Hub
+    from hub.publication_traces import PublicationTraces
     from hub.publishing import Prepared
     from hub.relay.delivery import Delivery
 
@@ -53,6 +54,11 @@ class Intake:
         self.is_stalled = False
         self.num_accepted = self.num_deliveries = self.num_retries = 0
         self.num_rejected: Counter[str] = Counter()
+
+    @property
+    def traces(self) -> PublicationTraces | None:
+        """The hub's."""
+        return self._hub.traces
 
     async def accept(self, batch: Batch) -> Verdicts:
         """One verdict per message, in order; None: the engine has accepted every delivery of it.

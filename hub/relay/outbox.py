@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,6 +39,7 @@ from hub.relay.outbox_sweep import LEASE_MS, Sweep
 from hub.relay.outbox_table import NOTIFICATIONS, PARKED_MS
 from hub.relay.publisher import Publisher
 from hub.relay.sinks.tap import NO_SINKS
+from hub.tracing import CURRENT, UNSAMPLED, tags_of
 from storage.database import StorageUnavailable
 from storage.notifications import SILENCE
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from hub.relay.carrier import Carrier
     from hub.relay.sinks.client_events import ClientEvent
     from hub.relay.sinks.tap import Tap
+    from hub.tracing import TraceContext
     from storage.database import Database, Transaction
     from storage.notifications import Notifications
 
@@ -128,6 +131,8 @@ class Outbox:
     ) -> OutboxEntry:
         """Leave an event for after the commit, in the caller's unit of work.
 
+        In a context that is followed it bears that context, and so does its publication.
+
         Args:
             data: one JSON value in a form that `hub.payload` lets pass.
             order_key: what it keeps its order with; the channel by default.
@@ -135,9 +140,19 @@ class Outbox:
         entry = self._entry(HUB, channel, data, tags=tags, order_key=order_key)
         return (await self._add(tx, [entry]))[0]
 
-    async def add_many(self, tx: Transaction, events: Sequence[tuple[str, bytes]]) -> list[OutboxEntry]:
-        """Leave events, as (channel, data), in one trip."""
-        return await self._add(tx, [self._entry(HUB, channel, data) for channel, data in events])
+    async def add_many(
+        self, tx: Transaction, events: Sequence[tuple[str, bytes]], traces: Sequence[TraceContext | None] = ()
+    ) -> list[OutboxEntry]:
+        """Leave events, as (channel, data), in one trip.
+
+        Args:
+            traces: what each of them is a part of, where a unit of work is done for several.
+        """
+        entries = [
+            self._entry(HUB, channel, data, tags=tags_of(trace))
+            for (channel, data), trace in zip_longest(events, traces)
+        ]
+        return await self._add(tx, entries)
 
     async def add_copies(self, tx: Transaction, events: Sequence[ClientEvent]) -> list[OutboxEntry]:
         """Leave events for the sinks that want them, and for nobody else, in one trip."""
@@ -173,7 +188,7 @@ class Outbox:
             destination=destination,
             order_key=order_key,
             part=part_of(order_key or channel) if self._is_shared else 0,
-            tags=tags,
+            tags=tags_of(CURRENT.get(), tags),
             headers=headers,
             made_at_s=self._clock.monotonic_s(),
         )
@@ -233,6 +248,10 @@ class Outbox:
         """Nothing is published from memory before a sweep has read the table to its end. Never on a shared database."""
         return any(sweep.is_behind for sweep in self._sweeps.values())
 
+    def stalled(self) -> dict[str, bool]:
+        """Which destinations take nothing at the moment; their events wait."""
+        return {destination: publisher.is_stalled for destination, publisher in self._publishers.items()}
+
     def measures(self) -> dict[str, float]:
         """Counters and gauges, by name."""
         hub = self._publishers[HUB]
@@ -259,6 +278,7 @@ class Outbox:
 
         Cancelled between two steps it leaves rows behind, which the next start publishes, or another node.
         """
+        CURRENT.set(UNSAMPLED)  # an entry is a part of the trace it was committed in, or of none
         async with asyncio.TaskGroup() as group:
             for publisher in self._publishers.values():
                 group.create_task(publisher.run())

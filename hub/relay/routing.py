@@ -19,6 +19,7 @@ from hub.relay.filters import Filter
 from hub.relay.paths import Path, PathInvalid, Scope
 from hub.relay.rejection import FAULT, NO_ROUTE, OVERSIZE, Rejected
 from hub.relay.templates import ChannelTemplate, Template, TemplateInvalid
+from hub.tracing import TRACEPARENT, TRACESTATE, parse_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hub.config import ChannelConfig
     from hub.relay.config import RouteConfig, RoutingConfig
     from hub.relay.message import Message
+    from hub.tracing import TraceContext
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Router:
             raise RouteInvalid("routes", "must hold at least one: nothing would be published")
         self._routes = [_Route(f"routes[{number}]", route, channels) for number, route in enumerate(config.routes)]
         self._event_tags = [(name, _event_tag(number, name)) for number, name in enumerate(config.event_tags)]
-        self._wanted = _wanted(self._routes, [path for _, path in self._event_tags])
+        self._wanted = _wanted(self._routes, [path for _, path in self._event_tags]) | {TRACEPARENT, TRACESTATE}
         self.num_dropped = 0
 
     def route(self, message: Message) -> list[Delivery]:
@@ -88,9 +90,15 @@ class Router:
             return self._unrouted()
         tags = self._tags_of_event(scope)
         key, ttl_s = self._key(scope)
+        trace = _trace_of(scope)
         return [
             Delivery(
-                channel, event.data, ({**tags, **route.tags(scope)} if route.has_tags else tags) or UNSET, key, ttl_s
+                channel,
+                event.data,
+                ({**tags, **route.tags(scope)} if route.has_tags else tags) or UNSET,
+                key,
+                ttl_s,
+                trace,
             )
             for channel, route in channels.items()
         ]
@@ -126,6 +134,14 @@ class Router:
         message = scope.message
         given = (scope.header(KEY_HEADER) if message.headers else None) or message.message_id
         return scope.event.key or (f"{self._name} {given}" if given else "")
+
+
+def _trace_of(scope: Scope) -> TraceContext | None:
+    """Of whoever sent the message, in its headers; else of whoever made the event."""
+    if scope.message.headers and (sent := scope.header(TRACEPARENT)):
+        return parse_context(sent, scope.header(TRACESTATE))
+    attributes = scope.event.attributes
+    return parse_context(attributes.get(TRACEPARENT), attributes.get(TRACESTATE))
 
 
 class _Route:

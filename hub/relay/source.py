@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from hub.histogram import Histogram
 
 
 class SourceHealth(NamedTuple):
@@ -33,5 +36,8 @@ class Source(Protocol):
 
     def measures(self) -> dict[str, float]:
         """Counters and gauges by name; always the same names."""
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Distributions by name; always the same ones."""
 
     def health(self) -> SourceHealth: ...

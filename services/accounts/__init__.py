@@ -2,7 +2,7 @@
 
 Nouns
     user            a person's account: folded e-mail address, name, role, status.
-    role            CUSTOMER, VENDOR or ADMIN; what it may do is one table (`permissions`).
+    role            CUSTOMER, VENDOR, OPS or ADMIN; what it may do is one table (`permissions`).
     password        kept as Argon2id of its HMAC under a secret that the database never sees (`password_hashing`).
     throttle        how often something may be tried: one number per bucket in the database (`throttle`).
     identity        a user at an identity provider, (issuer, subject), linked to a user here (`identity`).

@@ -1,7 +1,8 @@
 """Who may do what to whose things: one table, one decision, deny by default.
 
-REST asks here before every operation. RPC has none of these to ask about: its methods take no other user than the
-connection's own (`sessions.rpc`), and every role may do to its own things what they do; a test holds the two together.
+REST asks here before every operation, and so does the RPC `ops.watch`. The others have nothing to ask about: they take
+no other user than the connection's own (`sessions.rpc`), and every role may do to its own things what they do; a test
+holds the two together.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ class Action(enum.StrEnum):
     USER_SET_ROLE = "user.set_role"
     USER_SET_STATUS = "user.set_status"
     AUDIT_READ = "audit.read"
+    OPERATIONS_READ = "operations.read"
+    """Nodes, connections, channels and their members, relays, traces, logs, settings; live too."""
+    OPERATIONS_CONTENT = "operations.read_content"
+    """What was published, and dead letters: the trail tells who has looked."""
+    OPERATIONS_DISCONNECT = "operations.disconnect"
+    OPERATIONS_REVOKE = "operations.revoke_session"
+    OPERATIONS_PUBLISH = "operations.publish"
+    OPERATIONS_LETTERS = "operations.dead_letters"
+    """Give them back, or forget them."""
 
 
 class Reach(enum.Enum):
@@ -71,11 +81,24 @@ _ADMINISTRATION: Mapping[Action, Reach] = dict.fromkeys(
     Reach.ANY,
 )
 
+_OPERATIONS: Mapping[Action, Reach] = dict.fromkeys(
+    (
+        Action.OPERATIONS_READ,
+        Action.OPERATIONS_CONTENT,
+        Action.OPERATIONS_DISCONNECT,
+        Action.OPERATIONS_REVOKE,
+        Action.OPERATIONS_PUBLISH,
+        Action.OPERATIONS_LETTERS,
+    ),
+    Reach.ANY,
+)
+
 PERMISSIONS: Mapping[str, Mapping[Action, Reach]] = {
     Role.CUSTOMER: _OWN,
     Role.VENDOR: _OWN,
     # Nobody reads another user's state or sets another user's password, administrators included.
-    Role.ADMIN: {**_OWN, **_ADMINISTRATION},
+    Role.OPS: {**_OWN, **_OPERATIONS},
+    Role.ADMIN: {**_OWN, **_ADMINISTRATION, **_OPERATIONS},
 }
 
 

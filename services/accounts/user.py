@@ -14,6 +14,8 @@ MAX_NAME_LENGTH = 64
 class Role(enum.StrEnum):
     CUSTOMER = "CUSTOMER"
     VENDOR = "VENDOR"
+    OPS = "OPS"
+    """Runs the installation: sees it and acts on it, and knows nothing of accounts."""
     ADMIN = "ADMIN"
 
 

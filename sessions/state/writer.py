@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hub.tracing import CURRENT
 from sessions.refusal import Refusal
 from sessions.state import store
 from sessions.state.document_sizes import DocumentSizes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hub.checkpoint import Checkpoint
     from hub.clock import Clock
     from hub.relay.outbox import Outbox, OutboxEntry
+    from hub.tracing import TraceContext
     from sessions.config import StateConfig
     from sessions.state.document import Mutated
     from sessions.state.mutation import Mutation
@@ -46,6 +48,7 @@ class _Waiting:
     user: str
     mutation: Mutation
     answer: asyncio.Future[Mutated]
+    trace: TraceContext | None
 
 
 @dataclass(slots=True)
@@ -98,7 +101,7 @@ class Writer:
             raise StorageUnavailable("too many mutations are waiting")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Mutated] = loop.create_future()
-        waiting = _Waiting(user, mutation, answer)
+        waiting = _Waiting(user, mutation, answer, CURRENT.get())
         self._waiting.append(waiting)
         self._waiting_bytes += len(mutation.patch)
         self._wake.set()
@@ -171,11 +174,16 @@ class Writer:
         """The unit of work. It may run again: everything it makes is new each time."""
         ledger = Ledger(self._config, epoch)
         await store.load(tx, [(waiting.user, waiting.mutation) for waiting in group], ledger)
-        outcomes = [_outcome(ledger, waiting) for waiting in group]
+        outcomes: list[Mutated | Exception] = []
+        traces: list[TraceContext | None] = []  # of the events: each is a part of what its mutation is a part of
+        for waiting in group:
+            num_before = len(ledger.events)
+            outcomes.append(_outcome(ledger, waiting))
+            traces += [waiting.trace] * (len(ledger.events) - num_before)
         if not ledger.accepted:
             return _Written(outcomes, [], ledger)
         await store.save(tx, ledger, int(self._clock.now_s() * 1000))
-        return _Written(outcomes, await self._outbox.add_many(tx, ledger.events), ledger)
+        return _Written(outcomes, await self._outbox.add_many(tx, ledger.events, traces), ledger)
 
     def _commit(self, group: Sequence[_Waiting], written: _Written) -> None:
         try:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from hub.engine import EngineListener, HistoryQuery, NodeInfo, PublishOptions
     from hub.engines.redis.config import RedisConfig
     from hub.engines.redis.topology import Topology
+    from hub.histogram import Histogram
     from hub.protocol.messages import ClientInfo, Publication
 
 ENTRIES_PER_CALL: Final = 64
@@ -91,6 +92,8 @@ class RedisEngine:
     """
 
     _listener: EngineListener
+    system_name = "redis"
+    publish_command = "EVALSHA"
 
     def __init__(
         self,
@@ -322,6 +325,10 @@ class RedisEngine:
             "redis_fetched": self._catch_up.fetched,
             **{kind: float(number) for kind, number in self._complaints.counts.items()},
         }
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Distributions, by name."""
+        return {"engine_round_trip_s": self._buses.round_trip_s}
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

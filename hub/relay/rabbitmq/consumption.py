@@ -7,13 +7,15 @@ acknowledged is delivered again, in its order, and the keys of what was publishe
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from hub.relay.message_traces import MessageTraces
 from hub.relay.rabbitmq.arrivals import Arrivals
 from hub.relay.rabbitmq.burial import Burial, Corpse
 from hub.relay.rabbitmq.declarations import declare
 from hub.relay.rabbitmq.failures import LinkLost
-from hub.relay.rabbitmq.headers import message_of
+from hub.relay.rabbitmq.headers import headers_of, message_of
 from hub.relay.rabbitmq.link import call
 from hub.relay.rabbitmq.race import race
 from hub.relay.rabbitmq.tally import Tally
@@ -117,20 +119,25 @@ class Consumption:
 
     async def _hand_over(self, batch: list[DeliveredMessage]) -> None:
         """One batch, all of it, before the next one."""
+        with MessageTraces(self._intake.traces, "rabbitmq", self._config.name) as spans:
+            await self._publish(batch, spans)
+
+    async def _publish(self, batch: list[DeliveredMessage], spans: MessageTraces) -> None:
         routed: list[DeliveredMessage] = []
         deliveries: list[Sequence[Delivery]] = []
         for delivered in batch:
-            outcome = self._route(delivered)
+            outcome = spans.begin(self._route(delivered), self._config.queue, partial(headers_of, delivered))
             if isinstance(outcome, Rejected):
                 self._reject(delivered, outcome)
             else:
                 routed.append(delivered)
                 deliveries.append(outcome)
-        verdicts = await self._intake.accept_patiently(deliveries)
+        verdicts = await spans.accepting(self._intake.accept_patiently)(deliveries)
         accepted: list[int] = []
         for delivered, verdict in zip(routed, verdicts, strict=True):
             if verdict is None:
                 accepted.append(delivered.delivery_tag or 0)
+                self._counts.note_accepted(delivered.header.properties.timestamp)
             else:
                 self._reject(delivered, verdict)
         await self._settle(accepted)

@@ -44,6 +44,11 @@ def message_of(delivered: DeliveredMessage) -> Message:
     )
 
 
+def headers_of(delivered: DeliveredMessage) -> dict[str, Any]:
+    """As the publisher sent them."""
+    return delivered.header.properties.headers or {}
+
+
 def subject_of(delivered: DeliveredMessage) -> str:
     """The routing key; of a message that was replayed, and so published to the queue itself, its first one."""
     if not delivered.exchange:

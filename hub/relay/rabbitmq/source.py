@@ -18,9 +18,11 @@ from hub.relay.rabbitmq.link import open_link
 from hub.relay.rabbitmq.publisher import RabbitPublisher
 from hub.relay.reconnection import Pauses
 from hub.relay.source import SourceHealth
+from hub.tracing import CURRENT, UNSAMPLED
 
 if TYPE_CHECKING:
     from hub.clock import Clock
+    from hub.histogram import Histogram
     from hub.relay.intake import Intake
     from hub.relay.rabbitmq.config import RabbitSourceConfig
     from hub.relay.routing import Router
@@ -55,6 +57,7 @@ class RabbitSource:
 
     async def run(self) -> None:
         """Consume until cancelled; after `stop_intake`, do nothing until cancelled."""
+        CURRENT.set(UNSAMPLED)  # each message decides for itself
         async with asyncio.TaskGroup() as group:
             group.create_task(self.publisher.run())
             group.create_task(self._consume_for_ever())
@@ -86,6 +89,9 @@ class RabbitSource:
             f"amqp_lost_links.{self.name}": counts.num_lost_links,
             **self.publisher.measures(),
         }
+
+    def histograms(self) -> dict[str, Histogram]:
+        return {f"consumer_lag_s.{self.name}": self._counts.lag_s}
 
     def health(self) -> SourceHealth:
         age_s = self._clock.monotonic_s() - self._since_s

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from hub.complaints import QuietLog
+from hub.histogram import LAG_BOUNDS_S, Histogram
 
 if TYPE_CHECKING:
     from hub.clock import Clock
@@ -23,15 +24,23 @@ class SourceCounts:
         num_dropped: messages of pub/sub that nothing was made of: rejected, or more than may wait.
         num_gaps: times that messages may have been published while nobody listened.
         lag: entries that nobody has read yet, when it was last asked; by stream.
+        lag_s: from a message's arrival in Redis (of a stream) or here (of pub/sub) to acceptance.
     """
 
     def __init__(self, consumer: str, clock: Clock) -> None:
         self._consumer = consumer
+        self._clock = clock
+        self.lag_s = Histogram(LAG_BOUNDS_S)
         self._log = QuietLog(logger, clock)
         self.num_received = self.num_taken_over = self.num_acknowledged = self.num_deleted = 0
         self.num_rejected = self.num_dead_letters = self.num_dead_letters_trimmed = 0
         self.num_lost_links = self.num_gaps = self.num_dropped = 0
         self.lag: dict[str, int] = {}
+
+    def note_accepted(self, entry_id: str) -> None:
+        """The engine has accepted an entry, whose id says when Redis got it; a publisher may have made up another."""
+        added_ms = entry_id.partition("-")[0]
+        self.lag_s.observe(max(0.0, self._clock.now_s() - int(added_ms) / 1000))
 
     def note_rejection(self, subject: str, rejected: Rejected) -> None:
         self.num_rejected += 1

@@ -31,6 +31,11 @@ def entries_of(answer: list[Any]) -> list[Entry]:
     return [Entry(entry_id.decode(), fields) for entry_id, fields in answer if fields is not None]
 
 
+def headers_of(entry: Entry) -> dict[str, str]:
+    """Every field as text, the payload too."""
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in entry.items()}
+
+
 def message_of(entry: Entry, stream: str, payload_value: str) -> Message:
     """Every field but the payload is a header.
 

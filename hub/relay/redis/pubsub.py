@@ -19,6 +19,7 @@ from hub.engines.redis.failures import LinkLost, ServerError
 from hub.engines.redis.opening import open_primary
 from hub.errors import EngineUnavailable
 from hub.relay.message import Message
+from hub.relay.message_traces import MessageTraces
 from hub.relay.reconnection import Pauses
 from hub.relay.redis.access import RedisAccess
 from hub.relay.redis.condition import Condition
@@ -28,9 +29,11 @@ from hub.relay.redis.pattern_link import PatternLink
 from hub.relay.rejection import Rejected
 from hub.relay.routing import outcome_of
 from hub.relay.source import SourceHealth
+from hub.tracing import CURRENT, UNSAMPLED
 
 if TYPE_CHECKING:
     from hub.clock import Clock
+    from hub.histogram import Histogram
     from hub.relay.delivery import Delivery
     from hub.relay.intake import Intake
     from hub.relay.redis.config import RedisPubSubConfig
@@ -64,6 +67,7 @@ class RedisPubSubSource:
         self._lease = Lease(lease_key(config.redis.prefix, config.name), owner if config.single_active_consumer else "")
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
+        self._arrived_s: deque[float] = deque()
         self._wake = asyncio.Event()
         self._condition = Condition(clock)
         self._is_deaf, self._is_published = asyncio.Event(), asyncio.Event()
@@ -73,6 +77,7 @@ class RedisPubSubSource:
 
     async def run(self) -> None:
         """Listen until cancelled; after `stop_intake`, do nothing until cancelled."""
+        CURRENT.set(UNSAMPLED)  # each message decides for itself
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish_for_ever())
             group.create_task(self._listen_for_ever())
@@ -98,6 +103,9 @@ class RedisPubSubSource:
             f"redis_gaps.{self.name}": counts.num_gaps,
             f"redis_lost_links.{self.name}": counts.num_lost_links,
         }
+
+    def histograms(self) -> dict[str, Histogram]:
+        return {f"consumer_lag_s.{self.name}": self._counts.lag_s}
 
     def health(self) -> SourceHealth:
         age_s = self._clock.monotonic_s() - self._condition.since_s
@@ -178,6 +186,7 @@ class RedisPubSubSource:
             return
         self._waiting.append(Message(data, {}, subject=channel.decode(errors="replace")))
         self._waiting_bytes += len(data)
+        self._arrived_s.append(self._clock.monotonic_s())
         self._is_published.clear()
         self._wake.set()
 
@@ -191,17 +200,26 @@ class RedisPubSubSource:
                 await self._wake.wait()
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._waiting_bytes -= sum(len(message.body) for message in batch)
+            arrived_s = [self._arrived_s.popleft() for _ in batch]
             await self._publish(batch)
+            now_s = self._clock.monotonic_s()
+            for at_s in arrived_s:
+                self._counts.lag_s.observe(now_s - at_s)
 
     async def _publish(self, batch: list[Message]) -> None:
-        routed = [(message, deliveries) for message in batch if (deliveries := self._routed(message)) is not None]
-        verdicts = await self._intake.accept_patiently([deliveries for _, deliveries in routed])
+        with MessageTraces(self._intake.traces, "redis", self.name) as spans:
+            await self._publish_followed(batch, spans)
+
+    async def _publish_followed(self, batch: list[Message], spans: MessageTraces) -> None:
+        routed = [(message, taken) for message in batch if (taken := self._routed(message, spans)) is not None]
+        verdicts = await spans.accepting(self._intake.accept_patiently)([deliveries for _, deliveries in routed])
         for (message, _), rejected in zip(routed, verdicts, strict=True):
             if rejected is not None:
                 self._counts.note_rejection(message.subject, rejected)
 
-    def _routed(self, message: Message) -> list[Delivery] | None:
-        outcome = outcome_of(lambda: self._router.route(message), "redis_routing_failed", consumer=self.name)
+    def _routed(self, message: Message, spans: MessageTraces) -> list[Delivery] | None:
+        routed = outcome_of(lambda: self._router.route(message), "redis_routing_failed", consumer=self.name)
+        outcome = spans.begin(routed, message.subject, lambda: message.headers)
         if isinstance(outcome, Rejected):
             self._counts.note_rejection(message.subject, outcome)
             return None

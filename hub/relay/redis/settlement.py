@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hub.relay.intake import verdicts_on
+from hub.relay.message_traces import MessageTraces
 from hub.relay.redis.burial import Burial
-from hub.relay.redis.entries import message_of
+from hub.relay.redis.entries import headers_of, message_of
 from hub.relay.rejection import DELIVERY_LIMIT, Rejected
 from hub.relay.routing import outcome_of
 
@@ -52,13 +54,23 @@ class Settlement:
             EngineUnavailable, ServerError: of the stream's Redis; none, or some, of the entries are acknowledged, and
                 the others come again.
         """
-        routed = [self._routed(entry, deliveries.get(entry.id, 1)) for entry in entries]
-        verdicts = await verdicts_on(routed, self._intake.accept_patiently)
+        with MessageTraces(self._intake.traces, "redis", self._config.name) as spans:
+            await self._settle(entries, deliveries, spans)
+
+    async def _settle(self, entries: list[Entry], deliveries: Mapping[str, int], spans: MessageTraces) -> None:
+        routed = [
+            spans.begin(self._routed(entry, deliveries.get(entry.id, 1)), self._stream, partial(headers_of, entry))
+            for entry in entries
+        ]
+        verdicts = await verdicts_on(routed, spans.accepting(self._intake.accept_patiently))
         deceased = [
             (entry, verdict, deliveries.get(entry.id, 1))
             for entry, verdict in zip(entries, verdicts, strict=True)
             if verdict is not None
         ]
+        for entry, verdict in zip(entries, verdicts, strict=True):
+            if verdict is None:
+                self._counts.note_accepted(entry.id)
         for _, rejected, _ in deceased:
             self._counts.note_rejection(self._stream, rejected)
         await self._burial.bury(self._stream, deceased)

@@ -17,9 +17,11 @@ from hub.relay.redis.counts import SourceCounts
 from hub.relay.redis.settlement import Settlement
 from hub.relay.redis.stream_reader import StreamReader
 from hub.relay.source import SourceHealth
+from hub.tracing import CURRENT, UNSAMPLED
 
 if TYPE_CHECKING:
     from hub.clock import Clock
+    from hub.histogram import Histogram
     from hub.relay.intake import Intake
     from hub.relay.redis.config import RedisStreamConfig
     from hub.relay.routing import Router
@@ -63,6 +65,7 @@ class RedisStreamSource:
 
     async def run(self) -> None:
         """Read until cancelled; after `stop_intake`, do nothing until cancelled."""
+        CURRENT.set(UNSAMPLED)  # each message decides for itself
         async with asyncio.TaskGroup() as group:
             for reading in self._readings:
                 group.create_task(reading.run())
@@ -90,6 +93,9 @@ class RedisStreamSource:
             f"redis_lag.{self.name}": sum(counts.lag.values()),
             f"redis_lost_links.{self.name}": counts.num_lost_links,
         }
+
+    def histograms(self) -> dict[str, Histogram]:
+        return {f"consumer_lag_s.{self.name}": self._counts.lag_s}
 
     def health(self) -> SourceHealth:
         """Attached: every stream is being read, here or, with a single active consumer, by another node."""

@@ -10,6 +10,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Final
 
 from hub.relay.sinks.tap import namespace_of
+from hub.tracing import TRACEPARENT, TRACESTATE
 
 if TYPE_CHECKING:
     from hub.relay.entries import OutboxEntry
@@ -20,7 +21,7 @@ PUBLICATION: Final = "syncline.publication"
 TAG_PREFIX: Final = "syncline-tag-"
 """Tags of the publication, as headers; those of the trace are attributes."""
 
-_TRACE: Final = ("traceparent", "tracestate")
+_TRACE: Final = (TRACEPARENT, TRACESTATE)
 
 _NAMES: Final = frozenset({"type", "channel", "namespace"})
 
@@ -66,6 +67,12 @@ def attributes_of(entry: OutboxEntry, source: str) -> dict[str, str]:
     tags = entry.tags or {}
     attributes.update((name, tags[name]) for name in _TRACE if name in tags)
     return attributes
+
+
+def trace_headers(entry: OutboxEntry) -> dict[str, str]:
+    """The context under the names by which instrumented consumers look for it."""
+    tags = entry.tags or {}
+    return {name: tags[name] for name in _TRACE if name in tags}
 
 
 def tag_headers(entry: OutboxEntry) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hub.relay.carrier import CarrierUnavailable, LaneBlocked
 from hub.relay.rabbitmq.failures import INVALID, NACKED, RETURNED, PublishFailed
 from hub.relay.rabbitmq.letters import Letter
-from hub.relay.sinks.cloud_event import attributes_of, filled, tag_headers
+from hub.relay.sinks.cloud_event import attributes_of, filled, tag_headers, trace_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,6 @@ class RabbitCarrier:
             routing_key=filled(self._routing_key, entry),
             body=entry.data,
             message_id=entry.id,
-            headers={**headers, **tag_headers(entry)},
+            headers={**headers, **trace_headers(entry), **tag_headers(entry)},
             content_type=content_type,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hub.engines.redis.failures import ServerError
 from hub.errors import EngineUnavailable
 from hub.relay.carrier import CarrierUnavailable, LaneBlocked
-from hub.relay.sinks.cloud_event import attributes_of, tag_headers
+from hub.relay.sinks.cloud_event import attributes_of, tag_headers, trace_headers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ class RedisStreamCarrier:
         """What is sent for one entry."""
         attributes = attributes_of(entry, self._source)
         content_type = attributes.pop("datacontenttype")
-        headers = {PREFIX + name: value for name, value in attributes.items()} | tag_headers(entry)
+        headers = {PREFIX + name: value for name, value in attributes.items()}
+        headers |= trace_headers(entry) | tag_headers(entry)
         fields = [part for pair in headers.items() for part in pair]
         return ("XADD", self._stream, *self._trim, "*", *fields, "content-type", content_type, PAYLOAD, entry.data)

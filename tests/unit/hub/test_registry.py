@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 from hypothesis import given
@@ -18,6 +19,8 @@ class Peer:
     client_id: str
     user: str
     session: SessionRef | None
+    transport: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="websocket"))
+    codec: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="json"))
 
 
 def peer(client_id: str, user: str, sid: str = "") -> Connection:
@@ -48,6 +51,9 @@ def test_it_finds_what_searching_a_set_would_find(steps: list[tuple[bool, int]])
                 expected = [other for other in present if other.user == user and of_session(other, sid)]
                 assert registry.of_user(user, session=sid) == expected
         assert set(registry.sids) == {other.session.sid for other in present if other.session is not None}
+        assert registry.num_sessions == len(list(registry.sids))
+        assert registry.num_devices == min(1, registry.num_sessions)  # all of them are on one
+        assert registry.measures() == {"clients_by_transport.websocket|json": len(present)}
 
 
 def of_session(connection: Connection, sid: str) -> bool:
