@@ -90,7 +90,8 @@ async def test_f1_what_a_killed_node_had_in_hand_is_published_once_and_in_order_
 
 
 async def is_attached(node: NodeProcess) -> bool:
-    return bool((await node.api.request("GET", "/readyz")).json.get("consumers", {}).get("orders"))
+    consumers = (await node.api.request("GET", "/readyz")).json.get("consumers", {})
+    return bool(consumers.get("orders", {}).get("ok"))
 
 
 async def has_begun(node: NodeProcess) -> bool:

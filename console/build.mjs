@@ -1,0 +1,16 @@
+// Builds the page into api/static/console.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { buildPage } from "../scripts/build_page.mjs";
+import { aliases } from "./aliases.mjs";
+
+const folder = dirname(fileURLToPath(import.meta.url));
+
+await buildPage({
+  folder,
+  target: join(folder, "..", "api", "static", "console"),
+  entries: { script: "src/main.tsx", style: "src/styles/console.css", icon: "src/icon.svg" },
+  build,
+  options: { alias: aliases, jsx: "automatic", jsxImportSource: "preact" },
+});

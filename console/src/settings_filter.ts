@@ -1,0 +1,33 @@
+import type { SettingView } from "./types.js";
+
+export interface SettingFilter {
+  /** Words; each of them is somewhere in the option's name, value, source or description. */
+  readonly text: string;
+  readonly source: string;
+  readonly isChangedOnly: boolean;
+}
+
+export function matchesSetting({ text, source, isChangedOnly }: SettingFilter, setting: SettingView): boolean {
+  if (source && setting.source !== source) return false;
+  if (isChangedOnly && !isChanged(setting)) return false;
+  const told = [setting.key, setting.value, setting.source, setting.description].join("\n").toLowerCase();
+  return words(text).every((word) => told.includes(word));
+}
+
+/** A secret is masked, and so may be its default: where it came from tells more than what it is. */
+export function isChanged({ value, default: standard, source }: SettingView): boolean {
+  return value !== standard || !source.startsWith("default");
+}
+
+/** "client.token." of "client.token.audience" */
+export function sectionOf(key: string): string {
+  return key.slice(0, key.lastIndexOf(".") + 1);
+}
+
+export function sourcesOf(settings: readonly SettingView[]): string[] {
+  return [...new Set(settings.map(({ source }) => source))].sort();
+}
+
+function words(text: string): string[] {
+  return text.toLowerCase().split(/\s+/).filter(Boolean);
+}
