@@ -12,7 +12,9 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cli.app import build_app
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from api.config import EdgeConfig, ListenConfig
     from api.server import Extension
     from cli.configuration import ServeOptions
-    from composition.config import NodeConfig
+    from composition.config import NodeConfig, OperatorAccount
     from settings.dev_secrets import DevSecrets
     from settings.model import Settings
 
@@ -49,6 +51,7 @@ def serve(options: ServeOptions) -> int:
     from cli.configuration import load_with
     from observability.logging import configure_logging
     from settings.dev_secrets import load_dev_secrets
+    from settings.in_force import settings_in_force
 
     dev = load_dev_secrets(options.data_dir) if options.is_dev else None
     loaded = load_with(options, dev)
@@ -58,7 +61,7 @@ def serve(options: ServeOptions) -> int:
     configure_logging(settings.log.level, settings.log.format)
     for warning in loaded.warnings:
         logging.getLogger("syncline").warning("configuration", extra={"detail": str(warning)})
-    config = _node_config(settings, options)
+    config = replace(_node_config(settings, options), settings=settings_in_force(loaded), operator=_operator(dev))
     if options.workers > 1:
         return _serve_with_workers(config, options.workers, dev)
     return _serve(config, dev)
@@ -73,9 +76,13 @@ def _serve_with_workers(config: NodeConfig, count: int, dev: DevSecrets | None) 
     """Everything that a child imports is imported before, once for all of them."""
     import composition.node  # noqa: F401  # as said
     from composition.shared_port import ReservedPorts
+    from composition.tracing import import_tracing
+    from composition.worker_metrics import WorkerPlace
     from composition.workers import END_GRACE_S, Workers
     from hub.clock import SystemClock
 
+    if config.observability.tracing.is_enabled:
+        import_tracing()
     try:
         ports = ReservedPorts(config.edge.listen)
     except OSError as exc:
@@ -84,9 +91,11 @@ def _serve_with_workers(config: NodeConfig, count: int, dev: DevSecrets | None) 
 
     def work(number: int) -> int:
         ports.close()
-        return _serve(_worker_config(config, ports.listen, number), dev if number == 1 else None, is_worker=True)
+        place = WorkerPlace(number, count, Path(directory))
+        worker = replace(_worker_config(config, ports.listen, number), worker=place)
+        return _serve(worker, dev if number == 1 else None, is_worker=True)
 
-    with contextlib.closing(ports):
+    with contextlib.closing(ports), tempfile.TemporaryDirectory(prefix="syncline-") as directory:
         return Workers(count, work, SystemClock(), config.edge.drain.timeout_s + END_GRACE_S).run()
 
 
@@ -103,8 +112,10 @@ async def _run(config: NodeConfig, dev: DevSecrets | None, signals: Signals) -> 
 def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
     from cli.platform_config import platform_config
     from composition.config import NodeConfig
+    from services.operations.channels import with_operations_namespace
     from sessions.channels import with_session_namespaces
     from settings.consumer_views import relay_config
+    from settings.observability_views import observability_config
     from settings.redis_views import redis_config
     from settings.views import edge_config, hub_config
     from storage.opening import is_embedded
@@ -115,6 +126,8 @@ def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
     platform = platform_config(settings, options.data_dir, may_migrate=options.may_migrate)
     if platform is not None:
         hub = replace(hub, channel=with_session_namespaces(hub.channel))
+    if edge.console.is_enabled:
+        hub = replace(hub, channel=with_operations_namespace(hub.channel))
     redis = redis_config(settings.engine.redis) if settings.engine.type == "redis" else None
     # What a node in Redis keeps is there. A database of our own is state that somebody must hold, also in a directory
     # that nobody has named.
@@ -126,6 +139,7 @@ def _node_config(settings: Settings, options: ServeOptions) -> NodeConfig:
         redis=redis,
         relay=relay_config(settings),
         platform=platform,
+        observability=observability_config(settings),
         data_dir=options.data_dir if needs_directory else None,
     )
 
@@ -143,7 +157,19 @@ def _greet(edge: EdgeConfig, dev: DevSecrets) -> None:
     """What somebody who has just typed `make run` wants to know."""
     host = edge.listen.address or "localhost"
     print(f"\n  Syncline is up.  Demo: http://{host}:{edge.listen.port}/demo/")
-    print(f"  Development secrets are in {dev.path}.  Ctrl-C drains and stops.\n", flush=True)
+    if edge.console.is_enabled:
+        port = edge.listen.internal_port or edge.listen.port
+        print(f"  Console: http://{host}:{port}{edge.console.handler_prefix}/ for {dev.operator_email}")
+    print(
+        f"  Development secrets are in {dev.path}, the operator's password too.  Ctrl-C drains and stops.\n", flush=True
+    )
+
+
+def _operator(dev: DevSecrets | None) -> OperatorAccount | None:
+    """Who may log in at the console of a fresh development server."""
+    from composition.config import OperatorAccount
+
+    return None if dev is None else OperatorAccount(email=dev.operator_email, password=dev.operator_password)
 
 
 def _demo(dev: DevSecrets | None, edge: EdgeConfig) -> Extension | None:

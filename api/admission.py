@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from api.origins import Origins
+from api.rest.pages import is_own
 from hub.rate_limit import Bucket, Rate
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from hub.clock import Clock
 
 DRAINING_RETRY_AFTER_S = 1
+
+SERVES_PAGE = web.AppKey("syncline.serves_page", bool)
+"""Of an application that serves the console: pages of its own host may connect as well."""
 
 
 class Admission:
@@ -49,7 +53,7 @@ class Admission:
 
     def _check_origin(self, request: web.Request) -> None:
         origins = request.headers.getall("Origin", [])
-        if not self._origins.allow(origins):
+        if not self._origins.allow(origins) and not _is_own_page(request, origins):
             self.num_refused += 1
             raise web.HTTPForbidden(text="origin not allowed: add it to client.allowed_origins")
 
@@ -65,3 +69,7 @@ class Admission:
     def _refuse(self, why: str, retry_after_s: int) -> None:
         self.num_refused += 1
         raise web.HTTPServiceUnavailable(text=why, headers={"Retry-After": str(retry_after_s)})
+
+
+def _is_own_page(request: web.Request, origins: list[str]) -> bool:
+    return request.app.get(SERVES_PAGE, False) and len(origins) == 1 and is_own(request, origins[0])

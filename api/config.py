@@ -66,6 +66,22 @@ class HealthConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsConfig:
+    """Metrics for Prometheus."""
+
+    is_enabled: bool = False
+    handler_prefix: str = "/metrics"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleConfig:
+    """The page for administrators and operators."""
+
+    is_enabled: bool = False
+    handler_prefix: str = "/console"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestConfig:
     """The REST API under `/v1`.
 
@@ -105,5 +121,7 @@ class EdgeConfig:
     server_api: ServerAPIConfig = field(default_factory=ServerAPIConfig)
     events: EventsConfig = field(default_factory=EventsConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    console: ConsoleConfig = field(default_factory=ConsoleConfig)
     rest: RestConfig = field(default_factory=RestConfig)
     drain: DrainConfig = field(default_factory=DrainConfig)

@@ -21,10 +21,11 @@ from api.rest.problem import problem, problem_of
 from hub.relay.cloudevents import BATCH, STRUCTURED, media_type
 from hub.relay.intake import verdicts_on
 from hub.relay.message import Message
+from hub.relay.message_traces import MessageTraces
 from hub.relay.rejection import FAULT, MALFORMED, OVERSIZE, UNKNOWN_VERSION, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from api.config import EventsConfig, ServerAPIConfig
     from hub.relay.delivery import Delivery
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 STATUS_OF_REASON: Final[Mapping[str, int]] = {MALFORMED: 400, UNKNOWN_VERSION: 400, OVERSIZE: 413, FAULT: 500}
 """Whatever else is wrong with an event is 422: it can be read, and has no place here."""
+
+CONSUMER: Final = "events"
+"""What traces call the endpoint."""
 
 EVENTS_PER_SLICE: Final = 100
 """Events of a batch that are looked at before other work of the loop runs."""
@@ -80,8 +84,8 @@ class EventsEndpoint:
         content_type = request.headers.get("Content-Type", "")
         if media_type(content_type) == BATCH:
             return await self._accept_batch(_events_of(body))
-        deliveries = self._router.route(Message(body, _headers(request), content_type))
-        (rejected,) = await self._intake.accept([deliveries])
+        routed = self._router.route(Message(body, _headers(request), content_type))
+        (rejected,) = await self._accept([routed])
         if rejected is not None:
             raise rejected
         return _json(200, {"accepted": 1})
@@ -90,10 +94,15 @@ class EventsEndpoint:
         """In order; each is accepted or rejected by itself."""
         if len(events) > self._config.max_batch:
             return problem(413, OVERSIZE, f"a batch may hold {self._config.max_batch} events")
-        verdicts = await verdicts_on(await self._routed(events), self._intake.accept)
+        verdicts = await self._accept(await self._routed(events))
         rejected = [_described(number, one) for number, one in enumerate(verdicts) if one is not None]
         answer = {"accepted": len(events) - len(rejected), "rejected": rejected}
         return _json(207 if rejected else 200, answer)
+
+    async def _accept(self, routed: Sequence[list[Delivery] | Rejected]) -> list[Rejected | None]:
+        with MessageTraces(self._intake.traces, "http", CONSUMER, is_request=True) as spans:
+            followed = [spans.begin(one, self._config.path, dict) for one in routed]
+            return await verdicts_on(followed, spans.accepting(self._intake.accept))
 
     async def _routed(self, events: list[Raw]) -> list[list[Delivery] | Rejected]:
         verdicts: list[list[Delivery] | Rejected] = []

@@ -4,7 +4,7 @@ restart the fleet; readiness looks at everything a new client needs."""
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -12,10 +12,13 @@ from aiohttp import web
 from hub.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from api.config import HealthConfig
     from hub.hub import Hub
+    from hub.relay.source import SourceHealth
+
+    Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 CHECK_DEADLINE_S = 2.0
 
@@ -28,6 +31,43 @@ MAX_STORAGE_AGE_S = 5.0
 MAX_ENGINE_AGE_S = 5.0
 """So does an engine. What is connected stays: its clients catch up when the engine is back."""
 
+OK: Final = "ok"
+DEGRADED: Final = "degraded"
+UNAVAILABLE: Final = "unavailable"
+
+
+class Check(NamedTuple):
+    """How one part is.
+
+    Attributes:
+        age_s: since when it has been so; of what is asked again and again, how old its last sign of life is.
+        detail: for operators: what is wrong, or what was measured. Never a secret.
+    """
+
+    is_ok: bool
+    age_s: float = 0.0
+    detail: str = ""
+
+    def told(self) -> dict[str, object]:
+        return {"ok": self.is_ok, "age_ms": round(self.age_s * 1000), "detail": self.detail}
+
+
+class Phase:
+    """Something that begins once: whether it has, and since when."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self.since_s = now_s()
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """A second time changes nothing."""
+        if not self.has_begun:
+            self.has_begun, self.since_s = True, self._now_s()
+
+    def check(self, is_ok: bool, detail: str) -> Check:
+        return Check(is_ok, self._now_s() - self.since_s, detail)
+
 
 class HealthChecks:
     """`/healthz`, `/readyz`, `/startupz`, and Centrifugo's `/health`.
@@ -38,8 +78,8 @@ class HealthChecks:
         engine_age_s: the same of the engine, for one that is outside of this process.
 
     Attributes:
-        consumers: which consumers are attached, by name. Told, and no reason to be unready: clients are served all the
-            same.
+        consumers: how the sources of the relay are. Told, and no reason to be unready: clients are served all the same,
+            and the messages wait at their broker.
     """
 
     def __init__(
@@ -55,56 +95,106 @@ class HealthChecks:
         self._loop_lag_s = loop_lag_s
         self._storage_age_s = storage_age_s
         self._engine_age_s = engine_age_s
-        self.consumers: Callable[[], dict[str, bool]] = dict
-        self.is_started = False
-        self.is_draining = False
+        self.consumers: Callable[[], Iterable[SourceHealth]] = tuple
+        self._start = Phase(hub.clock.monotonic_s)
+        self._drain = Phase(hub.clock.monotonic_s)
+
+    @property
+    def is_started(self) -> bool:
+        return self._start.has_begun
+
+    @property
+    def is_draining(self) -> bool:
+        return self._drain.has_begun
+
+    def started(self) -> None:
+        """The node listens."""
+        self._start.begin()
+
+    def draining(self) -> None:
+        """It takes no new clients from now on."""
+        self._drain.begin()
+
+    # --- routes -----------------------------------------------------------------------------------------------------
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/healthz", self.alive)
-        app.router.add_get("/readyz", self.ready)
-        app.router.add_get("/startupz", self.started)
+        """With all that there is to tell: for the internal port, or the only one."""
+        for path, answer in self._answers().items():
+            app.router.add_get(path, _handler(answer, has_detail=True))
         if self._config.is_enabled:
-            app.router.add_get(self._config.handler_prefix, self.health)
+            app.router.add_get(self._config.handler_prefix, _centrifugos)
 
-    async def alive(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
-        lag_s = self._loop_lag_s()
-        return _answer(lag_s <= STUCK_AFTER_S, {"loop_lag_ms": round(lag_s * 1000, 3)})
+    def add_status_routes(self, app: web.Application) -> None:
+        """With the status alone: for a public port beside an internal one."""
+        for path, answer in self._answers().items():
+            app.router.add_get(path, _handler(answer, has_detail=False))
 
-    async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
-        lag_s = self._loop_lag_s()
+    def _answers(self) -> dict[str, Callable[[], Awaitable[dict[str, object]]]]:
+        return {"/healthz": self._liveness, "/readyz": self.report, "/startupz": self._startup}
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    async def report(self) -> dict[str, object]:
+        """What `/readyz` says, within CHECK_DEADLINE_S."""
         checks = {
-            "started": self.is_started,
-            "not_draining": not self.is_draining,
-            "loop": lag_s <= self._config.max_loop_lag_s,
-            "engine": await self._engine_answers(),
+            "started": self._start.check(self.is_started, "" if self.is_started else "not listening yet"),
+            "not_draining": self._drain.check(not self.is_draining, "leaving" if self.is_draining else ""),
+            "loop": self._loop(self._config.max_loop_lag_s),
+            "engine": await self._engine(),
         }
-        detail: dict[str, object] = {"checks": checks}
         if self._storage_age_s is not None:
-            age_s = self._storage_age_s()
-            checks["storage"] = age_s <= MAX_STORAGE_AGE_S
-            detail["storage_age_ms"] = round(age_s * 1000)
-        if consumers := self.consumers():
-            detail["consumers"] = consumers
-        return _answer(all(checks.values()), detail)
+            checks["storage"] = _by_age(self._storage_age_s(), MAX_STORAGE_AGE_S)
+        consumers = {source.name: Check(source.is_attached, source.age_s, source.detail) for source in self.consumers()}
+        body: dict[str, object] = {
+            "status": _status(checks.values(), consumers.values()),
+            "checks": {name: check.told() for name, check in checks.items()},
+        }
+        return body | ({"consumers": {name: check.told() for name, check in consumers.items()}} if consumers else {})
 
-    async def started(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
-        return _answer(self.is_started, {})
+    async def _liveness(self) -> dict[str, object]:
+        loop = self._loop(STUCK_AFTER_S)
+        return {"status": _status((loop,)), "loop_lag_ms": round(loop.age_s * 1000, 3)}
 
-    async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
-        return web.Response(body=b"{}", content_type="application/json")
+    async def _startup(self) -> dict[str, object]:
+        return {"status": OK if self.is_started else UNAVAILABLE}
 
-    async def _engine_answers(self) -> bool:
-        if self._engine_age_s() > MAX_ENGINE_AGE_S:
-            return False
+    def _loop(self, max_lag_s: float) -> Check:
+        lag_s = self._loop_lag_s()
+        return Check(lag_s <= max_lag_s, lag_s, "" if lag_s <= max_lag_s else f"{lag_s:.3f} s late")
+
+    async def _engine(self) -> Check:
+        by_age = _by_age(self._engine_age_s(), MAX_ENGINE_AGE_S)
+        if not by_age.is_ok:
+            return by_age
         try:
             async with asyncio.timeout(CHECK_DEADLINE_S):
                 await self._hub.engine.nodes()
-        except (EngineUnavailable, TimeoutError):
-            return False
-        return True
+        except (EngineUnavailable, TimeoutError) as exc:
+            return Check(False, by_age.age_s, str(exc) or "no answer in time")
+        return by_age
 
 
-def _answer(is_well: bool, detail: dict[str, object]) -> web.Response:  # the one thing it says
-    body = msgspec.json.encode({"status": "ok" if is_well else "unavailable", **detail})
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(body=body, status=200 if is_well else 503, content_type="application/json", headers=headers)
+def _by_age(age_s: float, max_age_s: float) -> Check:
+    return Check(age_s <= max_age_s, age_s, "" if age_s <= max_age_s else "no answer")
+
+
+def _status(needed: Iterable[Check], useful: Iterable[Check] = ()) -> str:
+    if not all(check.is_ok for check in needed):
+        return UNAVAILABLE
+    return OK if all(check.is_ok for check in useful) else DEGRADED
+
+
+def _handler(answer: Callable[[], Awaitable[dict[str, object]]], *, has_detail: bool) -> Handler:
+    async def handle(request: web.Request) -> web.Response:  # noqa: ARG001  # handler signature
+        told = await answer()
+        body = msgspec.json.encode(told if has_detail else {"status": told["status"]})
+        status = 503 if told["status"] == UNAVAILABLE else 200
+        return web.Response(
+            body=body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+        )
+
+    return handle
+
+
+async def _centrifugos(request: web.Request) -> web.Response:  # noqa: ARG001  # handler signature
+    return web.Response(body=b"{}", content_type="application/json")

@@ -10,19 +10,28 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from api.admission import Admission
+from api.admission import SERVES_PAGE, Admission
+from api.console import Console
 from api.health import HealthChecks
+from api.request_id import echo_request_id
+from api.request_watching import watch_requests
 from api.security_headers import add_security_headers
 from api.server_api import ServerAPI
+from api.tracing_middleware import RequestTracing, untraced_routes
 from api.websocket import WebSocketEdge
 from hub.protocol.codes import SHUTDOWN
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
+
     from api.config import EdgeConfig
     from api.events import EventsEndpoint
+    from api.http_times import HttpTimes
+    from api.metrics import MetricsEndpoint
     from api.rest.application import RestApplication
     from hub.connection import Connection
     from hub.hub import Hub
+    from hub.tracing import Tracer
 
 Extension = Callable[[web.Application], None]
 """Adds routes to the public application."""
@@ -57,9 +66,14 @@ class Server:
 
     Attributes:
         events: takes CloudEvents beside the server API; set before the start, None where that is off.
+        tracer: follows requests; set before the start, None where tracing is off.
+        metrics, http_times: serve metrics, and measure requests; the same.
     """
 
     events: EventsEndpoint | None = None
+    tracer: Tracer | None = None
+    metrics: MetricsEndpoint | None = None
+    http_times: HttpTimes | None = None
 
     def __init__(
         self,
@@ -87,19 +101,21 @@ class Server:
         """Listen. Raises OSError when an address cannot be had."""
         listen = self._config.listen
         public = self._application()
-        if not self._config.websocket.is_disabled:
-            edge = WebSocketEdge(self._hub, self._config.websocket, self.admission)
-            public.router.add_get(self._config.websocket.handler_prefix, edge.handle)
-        if self._rest is not None:
-            self._rest.mount(public)
+        internal = self._application() if listen.internal_port else public
+        self._add_client_routes(public, has_internal=internal is public)
         if self._extend is not None:
             self._extend(public)
-        internal = self._application() if listen.internal_port else public
         self._add_internal_routes(internal)
+        if self._config.console.is_enabled and self._rest is not None:
+            self._add_console(internal)
+        if internal is not public:
+            self.health.add_status_routes(public)
+            if self._config.console.is_enabled:
+                self._add_client_routes(internal, has_internal=True)  # so that the page has one origin
         await self._listen(public, listen.address, listen.port)
         if internal is not public:
             await self._listen(internal, listen.internal_address or listen.address, listen.internal_port)
-        self.health.is_started = True
+        self.health.started()
 
     async def drain(self) -> None:
         """Leave without losing anybody: readiness off, stop accepting, send connections away in their slots.
@@ -107,7 +123,7 @@ class Server:
         Every connection gets 3001, on which SDKs reconnect by themselves; whoever is not gone by the deadline is cut.
         """
         drain = self._config.drain
-        self.health.is_draining = True
+        self.health.draining()
         logger.info("drain_started", extra={"connections": self._hub.registry.num_clients})
         try:
             async with asyncio.timeout(drain.timeout_s):
@@ -130,10 +146,36 @@ class Server:
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=self._config.server_api.max_body_bytes)
         app.on_response_prepare.append(add_security_headers)
+        app.on_response_prepare.append(echo_request_id)
         return app
+
+    def _watchers(self, app: web.Application) -> list[Middleware]:
+        """Outermost first; nothing is there for what is off."""
+        watchers = []
+        if self.tracer is not None:
+            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config)).middleware())
+        if self.http_times is not None:
+            watchers.append(self.http_times.middleware())
+        return watchers
+
+    def _add_client_routes(self, app: web.Application, *, has_internal: bool) -> None:
+        """What frontends use. The operators' part of REST is for the internal port, where there is one."""
+        if not self._config.websocket.is_disabled:
+            edge = WebSocketEdge(self._hub, self._config.websocket, self.admission)
+            app.router.add_get(self._config.websocket.handler_prefix, edge.handle)
+        if self._rest is not None:
+            self._rest.mount(app, has_internal=has_internal)
+
+    def _add_console(self, app: web.Application) -> None:
+        app[SERVES_PAGE] = True
+        Console(
+            self._config.console.handler_prefix, self._config.websocket.handler_prefix, self._hub.config.version
+        ).add_routes(app)
 
     def _add_internal_routes(self, app: web.Application) -> None:
         self.health.add_routes(app)
+        if self.metrics is not None:
+            self.metrics.add_routes(app)
         if not self._config.server_api.is_disabled:
             ServerAPI(self._hub, self._config.server_api).add_routes(app)
             if self.events is not None:
@@ -148,6 +190,7 @@ class Server:
             shutdown_timeout=HANDLER_GRACE_S,
         )
         await runner.setup()
+        watch_requests(runner, self._watchers(app))
         self._runners.append(runner)
         # No host: all interfaces in both families; Node resolves localhost to ::1 first.
         site = web.TCPSite(

@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_websocket import WebSocketError
 
 from api.mask_guard import MaskGuard
+from api.upgrade import upgraded
 from api.websocket_framing import TEXT_FRAMING, close_frame
 from hub.connection import NO_HANDSHAKE, Connection, Handshake
 from hub.protocol.codes import CONNECTION_CLOSED, Disconnect
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from api.admission import Admission
     from api.config import WebSocketConfig
     from hub.hub import Hub
+    from hub.tracing import TraceContext
 
 SUBPROTOCOL = "centrifuge-json"
 
@@ -158,7 +160,7 @@ class WebSocketEdge:
             raw = request.transport
             if raw is None:
                 return self._left()
-            await self._serve(socket, WebSocketTransport(raw), self._handshake(request))
+            await self._serve(socket, WebSocketTransport(raw), self._handshake(request, upgraded(request)))
         finally:
             self._admission.leave()
         return socket
@@ -181,9 +183,11 @@ class WebSocketEdge:
         if header and not _is_unicode(request.headers.get(header, "")):
             raise web.HTTPBadRequest(text=f"{header}: is not UTF-8")
 
-    def _handshake(self, request: web.Request) -> Handshake:
+    def _handshake(self, request: web.Request, trace: TraceContext | None) -> Handshake:
         header = self._config.user_id_http_header
-        return Handshake(user=request.headers.get(header) or None) if header else NO_HANDSHAKE
+        if not header and trace is None:
+            return NO_HANDSHAKE
+        return Handshake(user=request.headers.get(header) or None if header else None, trace=trace)
 
     async def _serve(self, socket: GuardedWebSocket, transport: WebSocketTransport, handshake: Handshake) -> None:
         connection = Connection(self._hub, transport, JSON, handshake)

@@ -21,6 +21,7 @@ from bench.subjects.accounts import WITH_ACCOUNTS
 from bench.subjects.cluster import CLUSTERS
 from bench.subjects.commits import COMMITS
 from bench.subjects.floors import FLOORS
+from bench.subjects.observed import OBSERVED
 from bench.subjects.outbox import OUTBOXES
 from bench.subjects.peers import PEERS
 from bench.subjects.redis_bus import BUSES
@@ -82,7 +83,7 @@ def chosen_scenarios(chosen: argparse.Namespace) -> list[str]:
 
 
 def chosen_subjects(chosen: argparse.Namespace) -> list[Subject]:
-    syncline = [centrifuge.syncline(), *WITH_ACCOUNTS, *BUSES, *CLUSTERS, *RELAYS, *OUTBOXES]
+    syncline = [centrifuge.syncline(), *WITH_ACCOUNTS, *BUSES, *CLUSTERS, *RELAYS, *OUTBOXES, *OBSERVED]
     subjects = [*FLOORS, *COMMITS, *syncline, *_other(chosen), *PEERS]
     wanted = chosen.subject or [""]
     return [subject for subject in subjects if any(part in subject.name for part in wanted)]

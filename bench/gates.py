@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.results import Metric, Results, Summary
@@ -12,12 +13,13 @@ from bench.scenarios import (
     http_publish,
     idle_memory,
     mutations,
+    observability,
     redis_bus,
     relay_rabbitmq,
     revocation,
     slow_client,
 )
-from bench.subjects import commits, floors, peers, relay
+from bench.subjects import commits, floors, observed, peers, relay
 from bench.subjects.centrifuge import SYNCLINE
 
 Quantity = tuple[Metric, str]
@@ -75,6 +77,18 @@ def _group_commit(database: str, metrics: mutations.Metrics) -> Gate:
     metric = metrics.per_second_slow
     title = f"mutations, {database}, flush 1 ms / commit each"
     return Gate(title, 3.0, _syncline(metric), (metric, commits.COMMIT_EACH), is_minimum=True)
+
+
+def _observed() -> Iterator[Gate]:
+    """What observing may cost, and that it costs no more when nobody takes what is exported."""
+    for title, cpu, per_second in observability.PHASES:
+        for name, how in (
+            (SYNCLINE, "observed"),
+            (observed.REFUSED, observed.REFUSED),
+            (observed.UNANSWERED, observed.UNANSWERED),
+        ):
+            yield Gate(f"{title}, CPU: {how} / not", 1.05, (cpu, name), (cpu, observed.UNOBSERVED))
+            yield Gate(f"{title}, rate: not / {how}", 1.05, (per_second, observed.UNOBSERVED), (per_second, name))
 
 
 _FAN_OUT_FLOOR = (fan_out.CPU_ONE_AT_A_TIME, floors.SEND_LOOP)
@@ -136,6 +150,7 @@ GATES = [
     ),
     Gate("Redis bus, CPU of a message received", 4.0, _syncline(redis_bus.CPU_RECEIVE)),
     Gate("Redis bus, CPU of a message published", 6.0, _syncline(redis_bus.CPU_PUBLISH)),
+    *_observed(),
 ]
 
 

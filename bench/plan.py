@@ -29,6 +29,7 @@ class Plan:
     fed_per_second: int = 20_000
     queued: int = 30_000
     rows: int = 10_000
+    observed_s: float = 5.0  # a scrape, and an export, in each
     warm_up_rows: int = 500
     repeats_s: float = 240.0  # for all repetitions of disturbed runs together
 
@@ -51,6 +52,7 @@ QUICK = Plan(
     revocations=10,
     queued=2_000,
     rows=1_000,
+    observed_s=0.3,
     warm_up_rows=50,
     repeats_s=0.0,
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hub.engine import Engine
     from hub.engines.redis.config import RedisConfig
     from hub.engines.redis.engine import RedisEngine
+    from hub.histogram import Histogram
     from storage.data_directory import DataDirectory
 
     Tasks = list[tuple[str, Coroutine[object, object, None]]]
@@ -64,6 +65,9 @@ class NodeEngine(Protocol):
 
     def measures(self) -> dict[str, float]:
         """Counters and gauges, by name; always the same names."""
+
+    def histograms(self) -> dict[str, Histogram]:
+        """Distributions, by name."""
 
     def age_s(self) -> float:
         """Seconds since the engine has given the last sign of life, in both directions."""
@@ -110,6 +114,10 @@ class _InProcess:
     def measures(self) -> dict[str, float]:
         return {"idempotency_evictions": self.engine.holdings().idempotency_evictions}
 
+    def histograms(self) -> dict[str, Histogram]:
+        """None: nothing here takes a way."""
+        return {}
+
     def age_s(self) -> float:
         return 0.0
 
@@ -140,6 +148,9 @@ class _InRedis:
 
     def measures(self) -> dict[str, float]:
         return self.engine.measures()
+
+    def histograms(self) -> dict[str, Histogram]:
+        return self.engine.histograms()
 
     def age_s(self) -> float:
         health = self.engine.health()

@@ -15,13 +15,20 @@ from api.jwks_fetch import open_jwks_fetch
 from api.rest.routes import RestServices, rest_application
 from api.server import Server
 from composition.engine import CannotOpenEngine, open_engine
-from composition.measures import add_gauges
+from composition.error_reports import CannotReport, open_error_reports
+from composition.logs import open_logs
+from composition.measures import add_gauges, add_histograms
+from composition.metrics import NodeMetrics, PushRefused, open_metrics
+from composition.operations import NodeOperations, make_operator
 from composition.platform import Platform, open_platform
 from composition.relay import Relay, RelayRefused, open_relay
+from composition.relay_reader import NodeRelays
+from composition.tracing import NodeIdentity, NodeTracing, TracingRefused, open_tracing
 from hub.clock import SystemClock
 from hub.hub import Hub
 from hub.supervisor import Supervisor
 from observability.loop_lag import LoopLag
+from observability.watchdog import Watchdog
 from sessions.revocation_proof import RevocationProof
 from storage.data_directory import DirectoryInUse, open_data_directory
 from storage.database import CannotOpen, StorageUnavailable
@@ -35,6 +42,10 @@ if TYPE_CHECKING:
     from composition.engine import NodeEngine
     from hub.clock import Clock
     from hub.tokens.jwks import Fetch
+    from observability.config import ErrorReportsConfig, TracingConfig
+    from observability.error_reports import ErrorReports
+    from services.operations.ports import TraceStore
+    from services.operations.service import Operations
     from storage.data_directory import DataDirectory
 
     Extend = Callable[[Hub], Extension | None]
@@ -87,19 +98,32 @@ class _Node:
         self._clock: Clock = SystemClock()
         self._directory: DataDirectory | None = None
         self._platform: Platform | None = None
+        self._traces: TraceStore | None = None
 
     async def start(self, extend: Extend) -> None:
         """Raises: StartFailed."""
+        observability = self._config.observability
+        self._lines = self._stack.enter_context(open_logs(observability.log, self._clock))
+        self._errors = await self._open_error_reports(observability.errors)
         self._directory = await self._hold_directory()
         uid = str(uuid.uuid4())
+        self._tracing = await self._open_tracing(observability.tracing, uid)
         self._engine = await self._open_engine(uid)
         fetch = await self._stack.enter_async_context(open_jwks_fetch())
         hub_config = replace(self._config.hub, lapse_after_s=self._engine.lapse_after_s)
         self._hub = Hub(hub_config, self._engine.engine, self._clock, fetch, uid=uid)
-        add_gauges(self._hub, (self._engine,))
+        if self._tracing is not None:
+            self._hub.tracer, self._traces = self._tracing.tracer, self._tracing.memory
+            add_gauges(self._hub, (self._tracing,))
+        self._watchdog = Watchdog(self._clock)
+        errors = [] if self._errors is None else [self._errors]
+        add_gauges(self._hub, (self._engine, self._watchdog, *self._lines.measured(), *errors))
         if self._config.platform is not None:
             self._platform = await self._open_platform(self._config.platform, fetch)
+            await make_operator(self._config.operator, self._platform.accounts)
+        self._lines.observe(self._hub)
         self._relay = self._open_relay()
+        self._metrics = await self._open_metrics()
         self.supervisor = await self._stack.enter_async_context(Supervisor())
         self._server = self._make_server(extend)
         await self._engine.ready()
@@ -107,7 +131,7 @@ class _Node:
 
     async def leave(self) -> None:
         """Drain, then let go of what is still on its way; the stack does the rest."""
-        self._server.health.is_draining = True
+        self._server.health.draining()
         await self._relay.stop_intake()  # first: what it still publishes reaches the connections that are here
         await self._server.drain()
         await self._server.close()
@@ -115,6 +139,8 @@ class _Node:
             await _flush(self._platform)
         self._hub.is_leaving = True
         await self._engine.leave()
+        if self._tracing is not None:
+            self._tracing.begin_close()
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -127,6 +153,24 @@ class _Node:
             return await self._stack.enter_async_context(open_data_directory(path, self._config.edge.drain.timeout_s))
         except (DirectoryInUse, OSError) as exc:
             raise StartFailed(f"data directory: {exc}") from exc
+
+    async def _open_error_reports(self, config: ErrorReportsConfig) -> ErrorReports | None:
+        hub = self._config.hub
+        try:
+            return await self._stack.enter_async_context(
+                open_error_reports(config, hub.node_name, hub.version, self._clock)
+            )
+        except CannotReport as exc:
+            raise StartFailed(str(exc)) from exc
+
+    async def _open_tracing(self, config: TracingConfig, uid: str) -> NodeTracing | None:
+        """Before everything that makes spans, so that it is closed after it."""
+        hub = self._config.hub
+        identity = NodeIdentity(uid, hub.node_name, hub.version)
+        try:
+            return await self._stack.enter_async_context(open_tracing(config, self._clock, identity))
+        except TracingRefused as exc:
+            raise StartFailed(f"opentelemetry: {exc}") from exc
 
     async def _open_engine(self, uid: str) -> NodeEngine:
         try:
@@ -146,29 +190,58 @@ class _Node:
         except RelayRefused as exc:
             raise StartFailed(str(exc)) from exc
         add_gauges(self._hub, (relay,))
+        add_histograms(self._hub, self._engine.histograms() | relay.histograms())
         return relay
+
+    async def _open_metrics(self) -> NodeMetrics:
+        config = self._config
+        may_push = config.observability.tracing.is_enabled
+        opening = open_metrics(self._hub, config.edge.metrics, config.worker, may_push=may_push)
+        try:
+            return await self._stack.enter_async_context(opening)
+        except PushRefused as exc:
+            raise StartFailed(f"opentelemetry: {exc}") from exc
 
     def _make_server(self, extend: Extend) -> Server:
         """Start every task, and build what listens."""
         loop, lag = asyncio.get_running_loop(), LoopLag()
-        tasks = [*self._engine.tasks(), *self._hub.tasks(), *self._relay.tasks(), ("loop_lag", lag.run())]
+
+        def lag_s() -> float:
+            return lag.current_s(loop.time())
+
+        add_gauges(self._hub, (lag,))
+        add_histograms(self._hub, {"loop_delay_s": lag.histogram})
+        seen = self._operations = self._open_operations(lag_s)
+        tasks = [*self._engine.tasks(), *self._hub.tasks(), *self._relay.tasks(), *self._lines.tasks()]
+        tasks += [("loop_lag", lag.run()), ("watchdog", self._watchdog.run()), *self._metrics.tasks()]
         platform = self._platform
         if platform is not None:
             tasks += [*platform.tasks(), self._revocation_proof(platform)]
+            tasks += seen.tasks() if self._config.edge.console.is_enabled else []
         for name, work in tasks:
             self.supervisor.start(name, work)
         server = Server(
             self._hub,
             self._config.edge,
-            lambda: lag.current_s(loop.time()),
+            lag_s,
             rest=None if platform is None else self._rest(platform),
             engine_age_s=self._engine.age_s,
             storage_age_s=None if platform is None else platform.watch.age_s,
             extend=extend(self._hub),
         )
         server.events = self._relay.events
-        server.health.consumers = self._relay.attached
+        server.tracer = self._hub.tracer
+        server.metrics, server.http_times = self._metrics.endpoint, self._metrics.http_times
+        server.health.consumers = self._relay.health
+        seen.local.health = server.health.report
         return server
+
+    def _open_operations(self, lag_s: Callable[[], float]) -> NodeOperations:
+        outbox = None if self._platform is None else self._platform.outbox
+        relays = NodeRelays(self._hub, self._config.relay, self._relay, outbox)
+        operations = NodeOperations(self._hub, lag_s, relays=relays, traces=self._traces, logs=self._lines.memory)
+        add_gauges(self._hub, (operations,))
+        return operations
 
     def _revocation_proof(self, platform: Platform) -> tuple[str, Coroutine[object, object, None]]:
         proof = RevocationProof(self._hub, platform.sessions.revocations_age_s, self._engine.told_age_s)
@@ -186,10 +259,16 @@ class _Node:
             logout=platform.logout,
             events=platform.events,
             max_document_bytes=self._config.platform.sessions.state.max_document_bytes,
+            operations=self._console(platform),
         )
         rest = rest_application(services, self._config.edge.rest, self._clock)
         self._hub.gauges["rest_callers_forgotten"] = lambda: rest.limits.num_forgotten
         return rest
+
+    def _console(self, platform: Platform) -> Operations | None:
+        if not self._config.edge.console.is_enabled:
+            return None
+        return self._operations.open_console(platform, self._config.relay, self._config.settings)
 
     async def _listen(self) -> None:
         try:

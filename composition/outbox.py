@@ -17,8 +17,8 @@ from storage.database import CannotOpen
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
-    from composition.measures import Measured
     from hub.clock import Clock
+    from hub.gauges import Measured
     from hub.hub import Hub
     from hub.relay.carrier import Carrier
     from hub.relay.rabbitmq.publisher import RabbitPublisher

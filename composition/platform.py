@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from composition.measures import StorageMeasures, add_gauges
+from composition.measures import StorageMeasures, add_gauges, add_histograms
 from composition.outbox import OutboxParts, open_outbox
+from composition.outbox_watch import OutboxWatch
 from composition.storage_watch import StorageWatch
+from composition.traced_storage import trace_storage
 from services.accounts.service import open_accounts
 from services.identity.backchannel_logout import BackchannelLogout
 from services.identity.id_token import IdTokenVerifier
@@ -71,6 +73,7 @@ class Platform:
     logout: BackchannelLogout
     events: SecurityEvents
     watch: StorageWatch
+    outbox_watch: OutboxWatch
 
     @property
     def num_unpublished(self) -> float:
@@ -85,6 +88,7 @@ class Platform:
             *self.accounts.tasks(),
             *self.documents.tasks(),
             ("storage_watch", self.watch.run()),
+            ("outbox_watch", self.outbox_watch.run()),
         ]
 
 
@@ -97,6 +101,8 @@ async def open_platform(config: PlatformConfig, hub: Hub, clock: Clock, fetch: F
     """
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_prepared_storage(config))
+        if hub.tracer is not None:
+            storage = trace_storage(storage, hub.tracer)
         leaving = await stack.enter_async_context(open_outbox(config.outbox, storage, hub, clock))
         outbox = leaving.outbox
         audit = Audit(storage.auth, clock)
@@ -123,7 +129,10 @@ async def open_platform(config: PlatformConfig, hub: Hub, clock: Clock, fetch: F
                 providers, sessions, LinkedIdentities(storage.auth), SeenTokens(storage.auth, clock, "event"), clock
             ),
             watch=StorageWatch(storage, clock),
+            outbox_watch=OutboxWatch(storage.relay, clock),
         )
         counting = (documents, accounts, verifier, platform.logout, platform.events, storage.notifications)
-        add_gauges(hub, (*leaving.measured(), *counting, StorageMeasures(storage)))
+        measures = StorageMeasures(storage)
+        add_gauges(hub, (*leaving.measured(), *counting, measures, platform.outbox_watch))
+        add_histograms(hub, {"storage_unit_s": measures.unit_s})
         yield platform

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from api.config import EdgeConfig
     from hub.clock import Clock
+    from hub.histogram import Histogram
     from hub.hub import Hub
     from hub.relay.consumer_config import ConsumerConfig, RelayConfig
     from hub.relay.source import Source, SourceHealth
@@ -63,12 +64,15 @@ class Relay:
             measures |= source.measures()
         return measures | {"relay_detached": sum(not health.is_attached for health in self.health())}
 
+    def histograms(self) -> dict[str, Histogram]:
+        return {name: histogram for source in self._sources for name, histogram in source.histograms().items()}
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(self._sources)
+
     def health(self) -> list[SourceHealth]:
         return [source.health() for source in self._sources]
-
-    def attached(self) -> dict[str, bool]:
-        """Which sources are receiving, by name."""
-        return {health.name: health.is_attached for health in self.health()}
 
     async def stop_intake(self) -> None:
         """Take nothing new and acknowledge what the engine has accepted, within the sources' own deadlines (5 s)."""

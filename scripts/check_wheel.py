@@ -7,13 +7,14 @@ import zipfile
 
 REQUIRED = (
     "main.py",
+    "api/static/console/index.html",
     "api/static/demo/index.html",
     "hub/protocol/__init__.py",
     "services/accounts/common_passwords.txt",
     "storage/migrations/env.py",
     "storage/migrations/versions/m0001_accounts_sessions_state.py",
 )
-FORBIDDEN_FOLDERS = ("bench/", "demo/", "scripts/", "tests/")
+FORBIDDEN_FOLDERS = ("bench/", "console/", "demo/", "scripts/", "tests/")
 
 
 def complaints_about(names: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from api.rest.cors import add_cors_headers, is_preflight, preflight_answer
 from api.rest.operation import Access, Call
 from api.rest.problem import problem_of
 from api.rest.rate_limits import RateExceeded, RateLimits
+from hub.log_context import NOBODY, WHO, Who
 from services.accounts.permissions import require
 
 if TYPE_CHECKING:
@@ -72,13 +73,18 @@ class RestApplication:
         self._authorise = authorise
         self._pages = pages
 
-    def mount(self, app: web.Application) -> None:
+    def mount(self, app: web.Application, *, has_internal: bool = True) -> None:
         """Add the operations to an application: one sub-application per first part of the paths.
 
         So a path below it that names no operation, or a method that it has not, gets a problem document too.
+
+        Args:
+            has_internal: those that are for the internal port too.
         """
         parts: dict[str, web.Application] = {}
         for operation in self.operations:
+            if operation.is_internal and not has_internal:
+                continue
             prefix, path = split_path(operation.path)
             part = parts.setdefault(prefix, web.Application(middlewares=[self._middleware()]))
             part.router.add_route(operation.method, path, self._handler(operation))
@@ -107,6 +113,7 @@ class RestApplication:
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The handler's answer, or the problem document for how it failed."""
+        before = WHO.set(NOBODY)
         try:
             request[_RATE_HEADERS] = self.limits.take_for_address(self._addresses.of(request))
             refuse_token_in_url(request)
@@ -123,6 +130,8 @@ class RestApplication:
             return response
         except Exception as exc:  # noqa: BLE001  # every failure has its document, and is logged there
             return problem_of(exc)
+        finally:
+            WHO.reset(before)  # the same task handles the next request of this client
 
     # --- one operation ----------------------------------------------------------------------------------------------
 
@@ -141,6 +150,7 @@ class RestApplication:
         if operation.access is Access.PUBLIC:
             return None
         principal = await principal_of(request, self._authenticator)
+        WHO.set(Who(principal.user, principal.sid))
         request[_RATE_HEADERS] = self.limits.take_for_user(principal.user) or request[_RATE_HEADERS]
         assert operation.action is not None, f"{operation.id} names no action"
         if operation.access is Access.OWNER:

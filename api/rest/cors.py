@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from api.rest.pages import Pages
 
-ALLOWED_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Syncline"
+ALLOWED_HEADERS: Final = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Syncline, traceparent, tracestate"
+)
 EXPOSED_HEADERS: Final = "ETag, RateLimit, RateLimit-Policy, Retry-After, Syncline-Epoch"
 METHODS: Final = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_MAX_AGE_S: Final = 600

@@ -78,6 +78,7 @@ class Operation(Generic[B, Q]):
         answers: the successful statuses and what they carry, None for no JSON of ours.
         problems: the statuses of problem documents, apart from those that any operation can have.
         action: what the caller's roles must allow (services.accounts.permissions); None on public operations alone.
+        is_internal: it answers on the internal port alone, where there is one.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Operation(Generic[B, Q]):
     action: Action | None = None
     answers: Mapping[int, Any] = field(default_factory=lambda: {200: None})
     problems: tuple[int, ...] = ()
+    is_internal: bool = False
 
 
 AnyOperation = Operation[Any, Any]

@@ -71,7 +71,7 @@ class UserAccount(Struct):
     id: str
     email: str
     name: str
-    role: Literal["CUSTOMER", "VENDOR", "ADMIN"]
+    role: Literal["CUSTOMER", "VENDOR", "OPS", "ADMIN"]
     status: Literal["active", "disabled"]
     created_at: int
 

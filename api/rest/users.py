@@ -26,7 +26,7 @@ class Page(Struct, forbid_unknown_fields=True):
 
 
 class UserChange(Struct, forbid_unknown_fields=True):
-    role: Literal["CUSTOMER", "VENDOR", "ADMIN"] | UnsetType = UNSET
+    role: Literal["CUSTOMER", "VENDOR", "OPS", "ADMIN"] | UnsetType = UNSET
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
 

@@ -13,6 +13,7 @@ from bench.scenarios import (
     http_publish,
     idle_memory,
     mutations,
+    observability,
     outbox,
     redis_bus,
     relay_rabbitmq,
@@ -26,6 +27,9 @@ from bench.scenarios.stage import Stage
 SCENARIOS: dict[str, Callable[[Stage], Iterator[Value]]] = {
     **{module.NAME: module.measure for module in (idle_memory, fan_out, connects, http_publish, commands, slow_client)},
     **mutations.MEASURES,
-    **{module.NAME: module.measure for module in (revocation, redis_bus, cross_node, workers, relay_rabbitmq)},
+    **{
+        module.NAME: module.measure
+        for module in (revocation, redis_bus, cross_node, workers, relay_rabbitmq, observability)
+    },
     **outbox.MEASURES,
 }

@@ -26,12 +26,12 @@ CPU_SINGLE, CPU_BATCH = SINGLE[0], BATCH[0]
 
 
 def measure(stage: Stage) -> Iterator[Value]:
-    yield from _phase(stage, SINGLE, per_request=1)
+    yield from published(stage, SINGLE, per_request=1)
     if stage.subject.name != NCHAN:  # which has no batches
-        yield from _phase(stage, BATCH, per_request=stage.plan.batch)
+        yield from published(stage, BATCH, per_request=stage.plan.batch)
 
 
-def _phase(stage: Stage, metrics: tuple[Metric, Metric], *, per_request: int) -> Iterator[Value]:
+def published(stage: Stage, metrics: tuple[Metric, Metric], *, per_request: int) -> Iterator[Value]:
     stage.ask(_order(stage, per_request, stage.plan.warm_up_s), orders.Looped)
     stage.settle()
     answer, cpu_us = stage.measured(_order(stage, per_request, stage.plan.phase_s), orders.Looped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 from api.config import DrainConfig, HealthConfig, ListenConfig
 from hub.errors import EngineUnavailable
+from hub.relay.source import SourceHealth
 from tests.support.api_client import API_KEY, APIClient
 from tests.support.local_server import HOST, edge_config, hub_config
 from tests.support.patience import eventually
@@ -48,15 +50,59 @@ async def test_engine_that_does_not_answer_is_unready_but_alive(
     answer = await server.api.request("GET", "/readyz")
     assert answer.status == 503
     assert answer.json["status"] == "unavailable"
-    assert answer.json["checks"]["engine"] is False
+    assert answer.json["checks"]["engine"]["ok"] is False
+    assert answer.json["checks"]["engine"]["detail"] == "gone"
     assert (await server.api.request("GET", "/healthz")).status == 200
 
 
 async def test_late_loop_is_unready_but_alive(serve: Serve) -> None:
     server = await serve(hub_config(), replace(edge_config(), health=HealthConfig(max_loop_lag_s=-1)))
     answer = await server.api.request("GET", "/readyz")
-    assert (answer.status, answer.json["checks"]["loop"]) == (503, False)
+    assert (answer.status, answer.json["checks"]["loop"]["ok"]) == (503, False)
     assert (await server.api.request("GET", "/healthz")).status == 200
+
+
+async def test_a_loop_that_was_blocked_is_unready_and_alive(server: LocalServer) -> None:
+    """F4: the request comes while the loop stands still, and is the first thing that it does after that."""
+    await eventually(lambda: server.server.health.is_started)
+    asking = asyncio.create_task(server.api.request("GET", "/readyz"))
+    await asyncio.sleep(0)
+    block(2.0)
+    answer = await asking
+    assert (answer.status, answer.json["checks"]["loop"]["ok"]) == (503, False)
+    assert "late" in answer.json["checks"]["loop"]["detail"]
+    assert (await server.api.request("GET", "/healthz")).status == 200
+    await eventually(lambda: is_ready(server))
+
+
+def block(seconds: float) -> None:
+    """A fault of ours: something that does not let go of the loop."""
+    threading.Event().wait(seconds)
+
+
+async def is_ready(server: LocalServer) -> bool:
+    return (await server.api.request("GET", "/readyz")).status == 200
+
+
+async def test_a_consumer_that_is_away_is_told_and_the_node_stays_ready(server: LocalServer) -> None:
+    """F21: clients are served all the same."""
+    sources = [SourceHealth("orders", False, 61.5, "connection refused"), SourceHealth("news", True, 3.0)]
+    server.server.health.consumers = lambda: sources
+    answer = await server.api.request("GET", "/readyz")
+    assert (answer.status, answer.json["status"]) == (200, "degraded")
+    assert answer.json["consumers"] == {
+        "orders": {"ok": False, "age_ms": 61_500, "detail": "connection refused"},
+        "news": {"ok": True, "age_ms": 3_000, "detail": ""},
+    }
+
+
+async def test_every_check_has_its_age_and_detail(server: LocalServer) -> None:
+    checks = (await server.api.request("GET", "/readyz")).json["checks"]
+    assert set(checks) == {"started", "not_draining", "loop", "engine"}
+    for check in checks.values():
+        assert check["ok"] is True
+        assert check["age_ms"] >= 0
+        assert check["detail"] == ""
 
 
 async def test_stuck_loop_is_not_alive(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +117,8 @@ async def test_draining_server_is_unready_but_alive_and_serves_on_until_the_paus
     try:
         await eventually(lambda: server.server.health.is_draining)
         answer = await server.api.request("GET", "/readyz")
-        assert (answer.status, answer.json["checks"]["not_draining"]) == (503, False)
+        check = answer.json["checks"]["not_draining"]
+        assert (answer.status, check["ok"], check["detail"]) == (503, False, "leaving")
         assert (await server.api.request("GET", "/healthz")).status == 200
         await server.subscribed("a")
         await server.api.publish("a", 1)
@@ -117,9 +164,19 @@ async def test_address_narrows_it_to_one(serve: Serve) -> None:
         await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_health_moves_to_the_internal_port_with_the_api(serve: Serve) -> None:
+async def test_with_an_internal_port_the_public_one_tells_the_status_alone(serve: Serve) -> None:
     listen = ListenConfig(address=HOST, port=free_port(), internal_port=free_port())
     server = await serve(hub_config(), replace(edge_config(), listen=listen))
     internal = APIClient(f"http://{HOST}:{listen.internal_port}", API_KEY)
-    assert (await internal.request("GET", "/readyz")).status == 200
-    assert (await server.api.request("GET", "/readyz")).status == 404
+    for path in ("/healthz", "/readyz", "/startupz"):
+        assert (await server.api.request("GET", path)).json == {"status": "ok"}
+        assert (await internal.request("GET", path)).json["status"] == "ok"
+    assert set((await internal.request("GET", "/readyz")).json["checks"]) == {
+        "started",
+        "not_draining",
+        "loop",
+        "engine",
+    }
+    server.server.health.draining()
+    answer = await server.api.request("GET", "/readyz")
+    assert (answer.status, answer.json) == (503, {"status": "unavailable"})

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from hub.relay.config import RoutingConfig
     from hub.tokens.jwks import Fetch
+    from hub.tracing import Tracer
 
 HOST = "127.0.0.1"
 
@@ -129,11 +130,12 @@ async def local_server(
     edge: EdgeConfig | None = None,
     fetch: Fetch | None = None,
     events: RoutingConfig | None = None,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[LocalServer]:
     """Serve in this event loop. When it ends, no task and no connection of it may be left.
 
     A listen configuration without a port gets the loopback address and a free one. `fetch` gets a JWKS document;
-    `events` says where CloudEvents over HTTP go.
+    `events` says where CloudEvents over HTTP go; `tracer` follows requests and publications.
     """
     edge = edge or edge_config()
     if edge.listen == ListenConfig():
@@ -142,7 +144,9 @@ async def local_server(
     clock, lag = SystemClock(), LoopLag()
     engine = MemoryEngine(clock)
     hub = Hub(config or hub_config(), engine, clock, fetch)
+    hub.tracer = tracer
     server = Server(hub, edge, lambda: lag.current_s(asyncio.get_running_loop().time()))
+    server.tracer = tracer
     if events is not None:
         router = Router(events, hub.config.channel, "events")
         server.events = EventsEndpoint(edge.events, edge.server_api, router, Intake(hub))

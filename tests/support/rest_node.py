@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from api.config import EdgeConfig, ListenConfig, RestConfig, WebSocketConfig
+from api.config import ConsoleConfig, EdgeConfig, ListenConfig, RestConfig, WebSocketConfig
 from api.rest.routes import RestServices, rest_application
 from api.server import Server
 from composition.config import PlatformConfig
+from composition.operations import NodeOperations
 from composition.platform import open_platform
+from composition.relay import open_relay
+from composition.relay_reader import NodeRelays
 from hub.clock import SystemClock
-from hub.config import ChannelConfig, HubConfig
+from hub.config import ChannelConfig, ChannelOptions, HubConfig
 from hub.engines.memory import MemoryEngine
+from hub.engines.redis.engine import open_redis_engine
 from hub.hub import Hub
+from hub.relay.consumer_config import RelayConfig
 from hub.supervisor import Supervisor
 from services.accounts.config import AccountsConfig, PasswordHashConfig
 from services.accounts.user import Role
+from services.operations.channels import with_operations_namespace
+from services.operations.views import SettingView
 from sessions.channels import with_session_namespaces
 from sessions.config import SessionsConfig
 from tests.support.api_client import Answer, APIClient
+from tests.support.patience import PATIENCE_S
 from tests.support.ports import free_port
 from tests.support.raw_client import RawClient, raw_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 
     from api.rest.application import RestApplication
     from composition.platform import Platform
     from hub.clock import Clock
+    from hub.engine import Engine
+    from hub.engines.redis.config import RedisConfig
+    from services.operations.ports import LogStore, TraceStore
     from storage.config import StorageConfig
 
 HOST = "127.0.0.1"
@@ -39,12 +51,21 @@ HOST = "127.0.0.1"
 PAGE = "https://app.example.com"
 """The origin of a page that is allowed."""
 
+NODE_NAME = "node-a"
+
 PASSWORD = "correct horse battery staple"
 
 GUARD = {"X-Syncline": "1"}
 
 CHEAP = PasswordHashConfig(memory_kib=8, iterations=1)
 """What a hash costs is tested elsewhere."""
+
+NEWS = ChannelOptions(presence=True, history_size=10, history_ttl_s=60, allow_subscribe_for_client=True)
+"""The namespace `news`: what channels can have, for operators to look at."""
+
+CHANNELS = with_operations_namespace(with_session_namespaces(ChannelConfig(namespaces={"news": NEWS})))
+
+SETTINGS = (SettingView(key="node.name", value="a", default="", source="flag", description="Its name."),)
 
 UNLIMITED = RestConfig(allowed_origins=(PAGE,), rate_per_address_per_s=0, rate_per_user_per_s=0)
 
@@ -69,10 +90,13 @@ class Person:
 class RestNode:
     """What a test has of it. `request` is of APIClient: nothing added, every call on a connection of its own."""
 
-    def __init__(self, hub: Hub, platform: Platform, rest: RestApplication, port: int) -> None:
+    def __init__(
+        self, hub: Hub, platform: Platform, rest: RestApplication, port: int, operations: NodeOperations
+    ) -> None:
         self.hub = hub
         self.platform = platform
         self.rest = rest
+        self.operations = operations
         self.port = port
         self.http_url = f"http://{HOST}:{port}"
         self.ws_url = f"ws://{HOST}:{port}/connection/websocket"
@@ -142,9 +166,20 @@ async def rest_node(
     accounts: AccountsConfig | None = None,
     sessions: SessionsConfig | None = None,
     clock: Clock | None = None,
+    relay: RelayConfig | None = None,
+    redis: RedisConfig | None = None,
+    internal_port: int = 0,
+    lines: LogStore | None = None,
+    traces: TraceStore | None = None,
     **platform: Any,
 ) -> AsyncIterator[RestNode]:
-    """Serve until it ends; no background task may have ended by itself. `platform` are members of PlatformConfig."""
+    """Serve until it ends; no background task may have ended by itself.
+
+    Args:
+        redis: where it meets others; alone without.
+        lines, traces: what it keeps for operators.
+        platform: members of PlatformConfig.
+    """
     clock = clock or SystemClock()
     config = PlatformConfig(
         storage=storage,
@@ -153,25 +188,56 @@ async def rest_node(
         **platform,
     )
     edge = EdgeConfig(
-        listen=ListenConfig(address=HOST, port=free_port()),
+        listen=ListenConfig(address=HOST, port=free_port(), internal_port=internal_port),
         websocket=WebSocketConfig(allowed_origins=rest.allowed_origins),
         rest=rest,
+        console=ConsoleConfig(is_enabled=True),
     )
-    engine = MemoryEngine(clock)
-    hub = Hub(HubConfig(channel=with_session_namespaces(ChannelConfig())), engine, clock, _no_fetch)
+    uid = str(uuid.uuid4())
     async with AsyncExitStack() as stack:
+        engine, ready = await stack.enter_async_context(_engine(redis, clock, uid))
+        hub = Hub(HubConfig(channel=CHANNELS, node_name=NODE_NAME), engine, clock, _no_fetch, uid=uid)
         opened = await stack.enter_async_context(open_platform(config, hub, clock, _no_fetch))
-        application = rest_application(_services(opened, config), edge.rest, clock)
+        relay = relay or RelayConfig()
+        relays = NodeRelays(hub, relay, open_relay(relay, edge, hub, clock), opened.outbox)
+        operations = NodeOperations(hub, lambda: 0.0, relays=relays, logs=lines, traces=traces)
+        services = replace(_services(opened, config), operations=operations.open_console(opened, relay, SETTINGS))
+        application = rest_application(services, edge.rest, clock)
         server = Server(hub, edge, lambda: 0.0, rest=application, storage_age_s=opened.watch.age_s)
         supervisor = await stack.enter_async_context(Supervisor())
-        for name, work in (*hub.tasks(), ("engine", engine.run()), *opened.tasks()):
+        for name, work in (*hub.tasks(), *ready.tasks, *opened.tasks(), *operations.tasks()):
             supervisor.start(name, work)
         num_tasks = len(supervisor.task_names)
         stack.push_async_callback(server.close)
+        async with asyncio.timeout(PATIENCE_S):
+            await ready.wait()
         await server.start()
-        yield RestNode(hub, opened, application, edge.listen.port)
+        operations.local.health = server.health.report
+        await hub.announce()
+        yield RestNode(hub, opened, application, edge.listen.port, operations)
         await asyncio.sleep(0)
         assert len(supervisor.task_names) == num_tasks, "a background task ended by itself"
+
+
+class _Ready(NamedTuple):
+    """What an engine needs to run, and how to wait until it does."""
+
+    tasks: list[tuple[str, Coroutine[object, object, None]]]
+    wait: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _engine(redis: RedisConfig | None, clock: Clock, uid: str) -> AsyncIterator[tuple[Engine, _Ready]]:
+    if redis is None:
+        memory = MemoryEngine(clock)
+        yield memory, _Ready([("engine", memory.run())], _at_once)
+        return
+    async with open_redis_engine(redis, clock, node_uid=uid) as engine:
+        yield engine, _Ready(list(engine.tasks()), engine.ready)
+
+
+async def _at_once() -> None:
+    """Nothing to wait for."""
 
 
 def _services(platform: Platform, config: PlatformConfig) -> RestServices:

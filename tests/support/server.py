@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from tests.support.api_client import API_KEY, APIClient
+from tests.support.canary import LOG_FILES
 from tests.support.patience import PATIENCE_S, eventually
 from tests.support.ports import free_port
 from tests.support.tokens import SECRET
@@ -100,6 +101,7 @@ async def start_node(
     config_file.write_text(json.dumps(config))
     arguments = ["serve", "--config", str(config_file), "--data-dir", str(directory / "data"), "--port", str(port)]
     log_file = directory / "node.log"
+    LOG_FILES.watch(log_file, directory / "data")
     with log_file.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *("setpriv", "--pdeathsig", "KILL", "--", sys.executable),  # none outlives its tests
@@ -147,10 +149,11 @@ async def running_server(
 
 
 async def stop(node: NodeProcess) -> None:
-    """Make sure that it is gone."""
+    """Make sure that it is gone, and has logged no secret."""
     if node.process.returncode is None:
         node.kill()
     await node.process.wait()
+    LOG_FILES.check()
 
 
 def with_secrets(config: Config) -> Config:

@@ -6,17 +6,21 @@ import { Http, type Request } from "./http.js";
 import { toJson } from "./json.js";
 import { LiveSession, type ChannelToken, type SessionEvent, type SessionSetting } from "./live-session.js";
 import type { Login, LoginSession, TokenAnswer, User } from "./login.js";
+import type { ChannelListener } from "./link/followed.js";
 import type { ChannelOptions, LinkState } from "./link/messages.js";
 import { holdTabLock, type WorkerSource } from "./link/open-wire.js";
 import type { SessionList } from "./session-list.js";
 import type { SharedState } from "./shared-state.js";
 import { defaultStore, type Store } from "./store.js";
 import { newId, surroundings, type Surroundings } from "./surroundings.js";
+import { Tracing, type TracingOptions } from "./traces/tracing.js";
 import { TokenKeeper, type Mode } from "./token-keeper.js";
 
 export interface SynclineOptions {
   /** Of the server, for instance "https://hub.example.com". */
   url: string;
+  /** Of its WebSocket endpoint; "/connection/websocket" unless the server is configured otherwise. */
+  websocketPath?: string;
   /** Where the refresh token is: in a cookie that scripts cannot read (the default in browsers), or with this client. */
   mode?: Mode;
   /** How the user's list of sessions shows this device. */
@@ -31,6 +35,8 @@ export interface SynclineOptions {
   websocket?: unknown;
   /** Further options of npm `centrifuge`; in a shared worker they do not apply. */
   centrifuge?: Partial<Options>;
+  /** With OpenTelemetry: a span for each sampled publication that this tab shows, and the context for what it asks. */
+  tracing?: TracingOptions;
 }
 
 /** `reason`: "logout", "replaced" by another log-in, or why the server has ended the session. */
@@ -65,6 +71,7 @@ export class Syncline extends Emitter<SynclineEvents> {
   readonly #scope: string;
   readonly #tab: string;
   readonly #mode: Mode;
+  readonly #tracing: Tracing;
   readonly #ready: Promise<void>;
   #live: LiveSession | null = null;
   #ending: Promise<void> = Promise.resolve();
@@ -79,6 +86,7 @@ export class Syncline extends Emitter<SynclineEvents> {
     this.#tab = around.locks ? newId() : "only";
     this.#mode = options.mode ?? (typeof document === "undefined" ? "token" : "cookie");
     this.#store = options.store ?? defaultStore();
+    this.#tracing = new Tracing(options.tracing);
     this.#http = new Http(options.url, around.fetch);
     this.#keeper = new TokenKeeper(this.#http, this.#mode, this.#store, around, this.#scope);
     this.#keeper.on("begun", (login) => this.#begin(login));
@@ -154,6 +162,11 @@ export class Syncline extends Emitter<SynclineEvents> {
   channel(name: string, options: Omit<ChannelOptions, "needsToken"> & { getToken?: ChannelToken } = {}): Channel {
     const { getToken, ...rest } = options;
     return this.#session.channel(name, rest, getToken);
+  }
+
+  /** Hears a channel that the server subscribes the connection to by itself. Returns what ends the listening. */
+  listen(channel: string, listener: ChannelListener): () => void {
+    return this.#session.link.followOwn(channel, listener);
   }
 
   rpc<T>(method: string, data: unknown = {}): Promise<T> {
@@ -240,7 +253,8 @@ export class Syncline extends Emitter<SynclineEvents> {
   }
 
   #setting(): SessionSetting {
-    const { worker = null, websocket, centrifuge = {}, isAlone = false } = this.options;
+    const { url, websocketPath = "/connection/websocket", isAlone = false } = this.options;
+    const { worker = null, websocket, centrifuge = {} } = this.options;
     const client = websocket ? { websocket, ...centrifuge } : centrifuge;
     const around = isAlone ? { ...this.around, openBroadcast: null } : this.around;
     return {
@@ -249,8 +263,9 @@ export class Syncline extends Emitter<SynclineEvents> {
       store: this.#store,
       scope: this.#scope,
       around,
-      websocketUrl: `${this.options.url.replace(/^http/, "ws").replace(/\/+$/, "")}/connection/websocket`,
+      websocketUrl: url.replace(/^http/, "ws").replace(/\/+$/, "") + websocketPath,
       wire: { tab: this.#tab, worker, client },
+      tracing: this.#tracing,
       handleEvent: (event) => this.#handleEvent(event),
       handleLink: (state, code) => this.#handleLink(state, code),
     };

@@ -37,14 +37,15 @@ export class DocumentDoor {
     return isLong ? this.#mutateOverRest(sending) : this.#mutateLive(sending);
   }
 
-  #mutateLive({ id, kind, patch, baseVersion }: Sending): Promise<Answer> {
+  #mutateLive({ id, kind, patch, baseVersion, traceparent }: Sending): Promise<Answer> {
     const data: JsonObject = { key: this.key, mutation: id };
     if (patch !== undefined) data[kind === "replace" ? "value" : "patch"] = patch;
     if (baseVersion !== undefined) data.base_version = baseVersion;
+    if (traceparent) data.traceparent = traceparent;
     return this.link.rpc(`state.${kind}`, data);
   }
 
-  async #mutateOverRest({ id, kind, patch, baseVersion }: Sending): Promise<Answer> {
+  async #mutateOverRest({ id, kind, patch, baseVersion, traceparent }: Sending): Promise<Answer> {
     const query = baseVersion === undefined ? "" : `?base_version=${baseVersion}`;
     const path = `/v1/state/${encodeURIComponent(this.key)}${query}`;
     try {
@@ -52,7 +53,7 @@ export class DocumentDoor {
         ...restForms[kind],
         path,
         body: patch as Json,
-        headers: { "Idempotency-Key": id },
+        headers: { "Idempotency-Key": id, ...(traceparent ? { traceparent } : {}) },
       });
     } catch (error) {
       const { current } = (error instanceof SynclineError ? error.body : {}) as { current?: Confirmed };

@@ -12,4 +12,6 @@ export type { Outcome } from "./replica.js";
 export { SessionList } from "./session-list.js";
 export { SharedState, type StateListener, type StateStatus } from "./shared-state.js";
 export { IndexedDbStore, MemoryStore, type Store } from "./store.js";
+export type { OpenTelemetry } from "./traces/open-telemetry.js";
+export type { TracingOptions } from "./traces/tracing.js";
 export type { Mode } from "./token-keeper.js";

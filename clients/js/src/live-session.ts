@@ -14,6 +14,7 @@ import { SessionList } from "./session-list.js";
 import { SharedState } from "./shared-state.js";
 import type { Store } from "./store.js";
 import type { Surroundings } from "./surroundings.js";
+import type { Tracing } from "./traces/tracing.js";
 import type { TokenKeeper } from "./token-keeper.js";
 
 /** Gets a token for a channel that needs one. Throws when it cannot be had now; null when the user may not. */
@@ -38,6 +39,7 @@ export interface SessionSetting {
   around: Surroundings;
   websocketUrl: string;
   wire: Omit<WireOptions, "name">;
+  tracing: Tracing;
   handleEvent: (event: SessionEvent) => void;
   handleLink: (state: LinkState, code: number) => void;
 }
@@ -54,13 +56,14 @@ export class LiveSession {
     private readonly setting: SessionSetting,
     private readonly login: Login,
   ) {
-    const { http, keeper, around, scope, wire, websocketUrl } = setting;
+    const { http, keeper, around, scope, wire, websocketUrl, tracing } = setting;
     this.#http = new AuthorizedHttp(http, keeper, login.session.id);
     this.sessions = new SessionList(this.#http);
     this.#link = new Link(openWire(around, { ...wire, name: `${scope}|${login.session.id}` }), {
       websocketUrl,
       isLocked: around.locks !== null,
       token: (channel, stale) => this.#token(channel, stale),
+      tracing,
     });
     this.#link.on("state", ({ state, code }) => setting.handleLink(state, code));
     this.#link.followOwn(`sessions:#${login.user.id}`, {
@@ -117,13 +120,13 @@ export class LiveSession {
   }
 
   #openState(key: string): SharedState {
-    const { store, wire, around } = this.setting;
+    const { store, wire, around, tracing } = this.setting;
     const { locks } = around;
     const prefix = `${this.#prefix}${encodeURIComponent(key)}|`;
     const living = locks && (() => livingTabs(locks));
     const records = new ReplicaStore(store, prefix, wire.tab, living, locks);
     const door = new DocumentDoor(this.#link, this.#http, key);
-    return new SharedState(key, this.#link, `state:${key}#${this.login.user.id}`, door, records, around.now);
+    return new SharedState(key, this.#link, `state:${key}#${this.login.user.id}`, door, records, around.now, tracing);
   }
 
   get #prefix(): string {

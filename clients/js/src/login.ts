@@ -1,4 +1,4 @@
-export type Role = "CUSTOMER" | "VENDOR" | "ADMIN";
+export type Role = "CUSTOMER" | "VENDOR" | "OPS" | "ADMIN";
 
 export interface User {
   id: string;

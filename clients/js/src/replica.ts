@@ -34,6 +34,8 @@ export interface Change extends EditContent {
 /** What to send for the head of the queue. Sent again, it is the same. */
 export interface Sending extends EditContent {
   id: string;
+  /** The span in which it was made, of the last one where several were joined. */
+  traceparent?: string;
   baseVersion?: number;
 }
 
@@ -53,6 +55,8 @@ export type Need = "nothing" | "changes" | "document";
 
 interface QueuedEdit extends StoredEdit {
   compute?: Compute;
+  /** Not kept across reloads. */
+  traceparent?: string;
   settle: ((outcome: Outcome) => void)[];
 }
 
@@ -101,7 +105,7 @@ export class Replica {
   }
 
   get record(): ReplicaRecord {
-    const queue = this.#queue.map(({ compute: _compute, settle: _settle, ...stored }) => stored);
+    const queue = this.#queue.map(({ compute: _compute, settle: _settle, traceparent: _parent, ...stored }) => stored);
     return { confirmed: this.#confirmed, queue };
   }
 
@@ -111,14 +115,14 @@ export class Replica {
   }
 
   /** Append an edit that means the same on whatever it meets. */
-  edit(kind: EditKind, patch?: Json): Promise<Outcome> {
-    return this.#append({ kind, ...(patch === undefined ? {} : { patch }), isGuarded: false });
+  edit(kind: EditKind, patch?: Json, traceparent?: string): Promise<Outcome> {
+    return this.#append({ kind, ...(patch === undefined ? {} : { patch }), isGuarded: false, ...of(traceparent) });
   }
 
   /** Append an edit that is computed from what is shown. Null when it changes nothing. Throws what `compute` throws. */
-  update(compute: Compute): Promise<Outcome> | null {
+  update(compute: Compute, traceparent?: string): Promise<Outcome> | null {
     const content = contentOf(this.value, compute);
-    return content && this.#append({ ...content, isGuarded: true, compute });
+    return content && this.#append({ ...content, isGuarded: true, compute, ...of(traceparent) });
   }
 
   /** Take over what another replica of this document left unsent or unanswered. */
@@ -265,6 +269,7 @@ export class Replica {
     if (!both) return false;
     setContent(last, both);
     if (both.compute) last.compute = both.compute;
+    if (content.traceparent) last.traceparent = content.traceparent;
     last.settle.push(resolve);
     return true;
   }
@@ -292,13 +297,14 @@ export class Replica {
   }
 
   #sending(edit: QueuedEdit, nowMs: number): Sending {
-    const { id, kind, patch, base } = edit;
+    const { id, kind, patch, base, traceparent } = edit;
     const needsBase = edit.isGuarded || isForgotten(edit, nowMs);
     return {
       id,
       kind,
       ...(patch === undefined ? {} : { patch }),
       ...(needsBase && base !== undefined ? { baseVersion: base } : {}),
+      ...of(traceparent),
     };
   }
 
@@ -342,6 +348,10 @@ export class Replica {
     this.#queue.splice(this.#queue.indexOf(edit), 1);
     for (const settle of edit.settle) settle(outcome);
   }
+}
+
+function of(traceparent: string | undefined): { traceparent?: string } {
+  return traceparent ? { traceparent } : {};
 }
 
 function setContent(edit: QueuedEdit, { kind, patch }: EditContent): void {

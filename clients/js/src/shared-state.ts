@@ -1,13 +1,14 @@
 import { callSafely } from "./emitter.js";
 import { LoggedOutError, SynclineError } from "./errors.js";
 import type { DocumentDoor } from "./document-door.js";
-import type { Compute } from "./edit.js";
+import type { Compute, EditKind } from "./edit.js";
 import { toJson, type Json } from "./json.js";
 import type { PatchOperation } from "./json-patch.js";
 import type { Link } from "./link/link.js";
 import type { Publication } from "./link/messages.js";
 import { Replica, type Change, type Outcome } from "./replica.js";
 import type { ReplicaStore } from "./replica-store.js";
+import { Tracing } from "./traces/tracing.js";
 import { newId } from "./surroundings.js";
 
 export interface StateStatus {
@@ -61,6 +62,7 @@ export class SharedState<T = Json> {
     private readonly door: DocumentDoor,
     private readonly records: ReplicaStore,
     private readonly now: () => number,
+    private readonly tracing: Pick<Tracing, "outgoing"> = new Tracing(),
   ) {
     if (!keyForm.test(key)) throw new SynclineError(400, "invalid_field", "1 to 64 characters of A-Z a-z 0-9 _ . -", "key");
     this.#opened = this.#open();
@@ -100,26 +102,26 @@ export class SharedState<T = Json> {
       const next = compute(value as T | undefined);
       return next === undefined ? undefined : toJson(next);
     };
-    return this.#edited(() => this.#replica.update(computeJson) ?? { accepted: true, version: this.version });
+    return this.#edited(() => this.#replica.update(computeJson, this.tracing.outgoing()) ?? { accepted: true, version: this.version });
   }
 
   /** Replaces the whole document, whatever is there. */
   set(value: T): Promise<Outcome> {
-    return this.#edited(() => this.#replica.edit("replace", toJson(value)));
+    return this.#edit("replace", toJson(value));
   }
 
   /** RFC 7396: the members named are set, or with null removed, whatever the rest. */
   merge(patch: unknown): Promise<Outcome> {
-    return this.#edited(() => this.#replica.edit("merge", toJson(patch)));
+    return this.#edit("merge", toJson(patch));
   }
 
   /** RFC 6902. Refused when it does not fit the document that it meets. */
   patch(operations: PatchOperation[]): Promise<Outcome> {
-    return this.#edited(() => this.#replica.edit("patch", toJson(operations)));
+    return this.#edit("patch", toJson(operations));
   }
 
   remove(): Promise<Outcome> {
-    return this.#edited(() => this.#replica.edit("remove"));
+    return this.#edit("remove");
   }
 
   /** Ends when every edit has an outcome. Offline, that is after the connection is back. */
@@ -182,6 +184,10 @@ export class SharedState<T = Json> {
     if (!this.#replica.isLoaded) return "loading";
     if (!this.#isLive) return "offline";
     return pending || this.#replica.need !== "nothing" ? "pending" : "synced";
+  }
+
+  #edit(kind: EditKind, patch?: Json): Promise<Outcome> {
+    return this.#edited(() => this.#replica.edit(kind, patch, this.tracing.outgoing()));
   }
 
   #edited(edit: () => Promise<Outcome> | Outcome): Promise<Outcome> {

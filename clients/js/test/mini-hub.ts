@@ -6,6 +6,7 @@ interface Command {
   subscribe?: { channel: string; recover?: boolean; epoch?: string; offset?: number };
   unsubscribe?: { channel: string };
   rpc?: { method: string; data: Json };
+  send?: { data: Json };
 }
 
 type Reply = Record<string, unknown>;
@@ -16,7 +17,7 @@ export type Rpc = (
 
 interface Stream {
   epoch: string;
-  publications: { data: Json; offset: number }[];
+  publications: { data: Json; offset: number; tags: Record<string, string> }[];
 }
 
 /** A hub behind WebSockets that need no network: the JSON protocol as far as the tests go, with history and recovery. */
@@ -29,6 +30,10 @@ export class MiniHub {
   readonly expired = new Set<string>();
   /** Channels that nobody may subscribe to. */
   readonly refused = new Set<string>();
+  /** What clients have sent that wants no answer. */
+  readonly sent: Json[] = [];
+  /** Channels that every connection is subscribed to from its beginning. */
+  readonly own = new Set<string>();
   readonly #streams = new Map<string, Stream>();
 
   /** For npm `centrifuge`, as its `websocket`: sockets are those of the tab. */
@@ -45,10 +50,11 @@ export class MiniHub {
     return [...this.sockets].filter(({ channels }) => channels.has(channel)).length;
   }
 
-  publish(channel: string, data: Json): void {
+  publish(channel: string, data: Json, tags: Record<string, string> = {}): void {
     const { publications } = this.stream(channel);
-    const pub = { data, offset: publications.length + 1 };
-    publications.push(pub);
+    const { "syncline-ack": _live, ...kept } = tags;
+    const pub = { data, offset: publications.length + 1, tags };
+    publications.push({ ...pub, tags: kept });
     for (const socket of this.sockets) if (socket.channels.has(channel)) socket.push({ push: { channel, pub } });
   }
 
@@ -87,6 +93,7 @@ class MiniSocket {
   send(frame: string): void {
     for (const line of frame.split("\n")) {
       const command = JSON.parse(line) as Command;
+      if (command.send) this.hub.sent.push(command.send.data);
       const reply = command.id ? this.#reply(command) : null;
       if (reply) this.push({ id: command.id, ...reply });
     }
@@ -135,7 +142,9 @@ class MiniSocket {
 
   #connect(token: string): Reply {
     if (this.hub.expired.has(token)) return { error: { code: 109, message: "token expired" } };
-    return { connect: { client: `client of ${this.tab}`, version: "mini", ping: 25, pong: true } };
+    for (const channel of this.hub.own) this.channels.add(channel);
+    const subs = Object.fromEntries([...this.hub.own].map((channel) => [channel, {}]));
+    return { connect: { client: `client of ${this.tab}`, version: "mini", ping: 25, pong: true, subs } };
   }
 
   #subscribe({ channel, recover, epoch, offset = 0 }: NonNullable<Command["subscribe"]>): Reply {

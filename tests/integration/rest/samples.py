@@ -16,7 +16,7 @@ DEVICE = {"id": "device-sample-0123456789abcdef"}
 
 JSON = {"Content-Type": "application/json"}
 
-CUSTOMER, VENDOR, ADMIN, NOBODY = "CUSTOMER", "VENDOR", "ADMIN", "nobody"
+CUSTOMER, VENDOR, OPS, ADMIN, NOBODY = "CUSTOMER", "VENDOR", "OPS", "ADMIN", "nobody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Sample:
 
 def everybody(status: int) -> dict[str, int]:
     """Public: nobody is asked who it is."""
-    return dict.fromkeys((NOBODY, CUSTOMER, VENDOR, ADMIN), status)
+    return dict.fromkeys((NOBODY, CUSTOMER, VENDOR, OPS, ADMIN), status)
 
 
 def users(status: int) -> dict[str, int]:
@@ -50,6 +50,10 @@ def users(status: int) -> dict[str, int]:
 
 def administrators(status: int) -> dict[str, int]:
     return users(403) | {ADMIN: status}
+
+
+def operators(status: int) -> dict[str, int]:
+    return users(403) | {OPS: status, ADMIN: status}
 
 
 LOGIN = {"email": "sample@example.com", "password": "not the password", "device": DEVICE, "mode": "token"}
@@ -113,6 +117,34 @@ SAMPLES: dict[str, Sample] = {
         body=b"x",
         headers={"Content-Type": "application/secevent+jwt"},
         statuses=everybody(400),
+    ),
+    "listNodes": Sample(path="/v1/ops/nodes", statuses=operators(200)),
+    "listLogLines": Sample(path="/v1/ops/logs?level=info&text=x&limit=10", statuses=operators(200)),
+    "getSettings": Sample(path="/v1/ops/settings", statuses=operators(200)),
+    "listTraces": Sample(path="/v1/ops/traces?errors_only=true&min_ms=1.5&limit=10", statuses=operators(200)),
+    "getTrace": Sample(path=f"/v1/ops/traces/{'0af7651916cd43dd8448eb211c80319c'}", statuses=operators(200)),
+    "listConnections": Sample(path="/v1/ops/connections?user={me}&limit=10", statuses=operators(200)),
+    "disconnectClient": Sample(
+        path="/v1/ops/connections/disconnect",
+        body={"user": "somebody", "client": "a-client", "can_reconnect": False},
+        statuses=operators(204),
+    ),
+    "revokeAnySession": Sample(path="/v1/ops/sessions/{other_sid}/revoke", statuses=operators(204)),
+    "listChannels": Sample(path="/v1/ops/channels?pattern=news:*&limit=10", statuses=operators(200)),
+    "getChannel": Sample(path="/v1/ops/channel?name=news:today", statuses=operators(200)),
+    "getChannelHistory": Sample(path="/v1/ops/channel/history?name=news:today&limit=10", statuses=operators(200)),
+    "publishToChannel": Sample(
+        path="/v1/ops/channel/publish",
+        body={"channel": "news:today", "data": {"n": 1}, "tags": {"kind": "test"}},
+        statuses=operators(200),
+    ),
+    "listRelays": Sample(path="/v1/ops/relays", statuses=operators(200)),
+    "listDeadLetters": Sample(path="/v1/ops/relays/none/dead-letters?limit=10", statuses=operators(404)),
+    "replayDeadLetters": Sample(
+        path="/v1/ops/relays/none/dead-letters/replay", body={"ids": ["1"]}, statuses=operators(404)
+    ),
+    "removeDeadLetters": Sample(
+        path="/v1/ops/relays/none/dead-letters/remove", body={"everything": True}, statuses=operators(404)
     ),
     "getKeys": Sample(path="/.well-known/jwks.json", statuses=everybody(200)),
 }

@@ -23,6 +23,20 @@ WITH_JSON_OBJECTS = sorted(
 WRONG: tuple[Any, ...] = (None, 1, True, [], {}, ["x"], {"x": 1}, "\x00", "\x1b[31m", "a\r\nX-Evil: 1", "x" * 9000)
 
 
+ALLOWED: tuple[tuple[str, tuple[str, ...], object], ...] = (
+    ("disconnectClient", ("can_reconnect",), True),
+    ("removeDeadLetters", ("everything",), True),
+    ("replayDeadLetters", ("ids",), ["x"]),
+    ("publishToChannel", ("tags",), {}),
+    *(("publishToChannel", path, wrong) for path in (("data",), ("data", "n")) for wrong in WRONG),
+)
+"""What is wrong elsewhere, and a value like any other here."""
+
+
+def is_allowed(name: str, path: tuple[str, ...], value: object) -> bool:
+    return any((name, path) == known[:2] and type(known[2]) is type(value) and known[2] == value for known in ALLOWED)
+
+
 async def send(node: RestNode, name: str, body: object, by: Person, headers: dict[str, str] | None = None) -> Answer:
     [operation] = [operation for operation in node.rest.operations if operation.id == name]
     sample = SAMPLES[name]
@@ -66,7 +80,7 @@ async def test_members_of_the_wrong_kind(node: RestNode, name: str) -> None:
     admin = await node.person(role=Role.ADMIN)
     sample = SAMPLES[name]
     for path in places(sample.body):
-        for wrong in WRONG:
+        for wrong in (wrong for wrong in WRONG if not is_allowed(name, path, wrong)):
             answer = await send(node, name, replaced(sample.body, path, wrong), admin)
             if isinstance(wrong, str) and answer.status == 401 and path in {("password",), ("current_password",)}:
                 continue  # any text may be tried as a password

@@ -7,10 +7,10 @@ import pytest
 from api.rest.operation import Access
 from services.accounts.user import Role
 from sessions.principal import Principal
-from tests.integration.rest.samples import ADMIN, CUSTOMER, NOBODY, SAMPLES, VENDOR
+from tests.integration.rest.samples import ADMIN, CUSTOMER, NOBODY, OPS, SAMPLES, VENDOR
 from tests.support.rest_node import RestNode
 
-ROLES = (NOBODY, CUSTOMER, VENDOR, ADMIN)
+ROLES = (NOBODY, CUSTOMER, VENDOR, OPS, ADMIN)
 
 
 async def test_every_operation_has_a_row(node: RestNode) -> None:

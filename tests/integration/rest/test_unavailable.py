@@ -45,7 +45,7 @@ def assert_unavailable(answer: Answer) -> None:
 
 async def is_ready(node: RestNode, status: int) -> bool:
     answer = await node.request("GET", "/readyz")
-    assert answer.json["checks"]["storage"] is (status == 200), answer
+    assert answer.json["checks"]["storage"]["ok"] is (status == 200), answer
     return answer.status == status
 
 

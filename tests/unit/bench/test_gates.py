@@ -6,8 +6,8 @@ import pytest
 
 from bench.gates import GATES, Gate, Verdict, verdicts
 from bench.results import Metric, Results, Summary, Value
-from bench.scenarios import fan_out, mutations, redis_bus, relay_rabbitmq, slow_client
-from bench.subjects import commits, floors, peers, relay
+from bench.scenarios import fan_out, mutations, observability, redis_bus, relay_rabbitmq, slow_client
+from bench.subjects import commits, floors, observed, peers, relay
 from bench.subjects.centrifuge import SYNCLINE
 
 METRIC = Metric("any", "cost", "us")
@@ -81,3 +81,25 @@ def test_the_bus_has_its_own_bounds_whatever_redis_py_takes() -> None:
 def test_every_peer_has_its_gate() -> None:
     compared = {gate.per[1] for gate in GATES if gate.per and gate.is_strict}
     assert compared == {peers.NCHAN, peers.WEBSOCKETS, peers.NODE_SOCKETIO, peers.PYTHON_SOCKETIO}
+
+
+@pytest.mark.parametrize(
+    ("cpu_us", "per_second", "words"), [(1.05, 100.0, ("PASS", "PASS")), (1.06, 95.0, ("FAIL", "FAIL"))]
+)
+def test_observing_may_cost_a_twentieth_also_when_nobody_takes_what_is_exported(
+    cpu_us: float, per_second: float, words: tuple[str, str]
+) -> None:
+    results = Results()
+    for phase in observability.PHASES:
+        for metric, value in ((phase.cpu, 1.0), (phase.per_second, 100.0)):
+            results.add(0, observed.UNOBSERVED, Value(metric, value))
+        for subject in (SYNCLINE, observed.REFUSED, observed.UNANSWERED):
+            results.add(0, subject, Value(phase.cpu, cpu_us))
+            results.add(0, subject, Value(phase.per_second, per_second))
+    for phase in observability.PHASES:
+        for how in ("observed", observed.REFUSED, observed.UNANSWERED):
+            found = (
+                word_of(f"{phase.title}, CPU: {how} / not", results),
+                word_of(f"{phase.title}, rate: not / {how}", results),
+            )
+            assert found == words, (phase.title, how)

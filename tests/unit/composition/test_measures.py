@@ -30,7 +30,8 @@ async def test_gauges_are_read_when_they_are_asked_for(hub: Hub) -> None:
     source, other = Source(tested_a=1, tested_b=2), Source(tested_c=3)
     add_gauges(hub, (source, other))
     source.now = {"tested_a": 10, "tested_b": 20}
-    assert [hub.gauges[name]() for name in ("tested_a", "tested_b", "tested_c")] == [10, 20, 3]
+    measures = hub.measures()
+    assert [measures[name] for name in ("tested_a", "tested_b", "tested_c")] == [10, 20, 3]
 
 
 async def test_two_that_count_under_one_name(hub: Hub) -> None:

@@ -1,5 +1,6 @@
 import type { ClientInfo, StreamPosition } from "centrifuge";
 import { callSafely } from "../emitter.js";
+import type { Reception, Tracing } from "../traces/tracing.js";
 import type { ChannelOptions, FromHost, Publication } from "./messages.js";
 
 /** What happens on a channel. */
@@ -24,6 +25,9 @@ export class Followed {
     readonly name: string,
     /** Null for a channel that the server subscribes the connection to. */
     readonly options: ChannelOptions | null,
+    private readonly tracing: Tracing,
+    /** Told of each publication that the hub asks about, when the listeners have had it. */
+    private readonly handleShown: (reception: Reception) => void,
   ) {}
 
   get isEmpty(): boolean {
@@ -47,7 +51,7 @@ export class Followed {
     switch (message.kind) {
       case "publication":
         this.#moveTo(message.publication.offset);
-        return this.#tell("publication", message.publication);
+        return this.#show(message.publication);
       case "subscribed":
         this.#isSubscribed = true;
         this.position = message.position && { ...message.position };
@@ -64,6 +68,12 @@ export class Followed {
       case "need_token":
         return;
     }
+  }
+
+  #show(publication: Publication): void {
+    if (this.isEmpty) return;
+    const reception = this.tracing.receive(this.name, publication, () => this.#tell("publication", publication));
+    if (reception && publication.tags?.["syncline-ack"]) this.handleShown(reception);
   }
 
   #moveTo(offset: number | undefined): void {

@@ -1,4 +1,6 @@
 import { Centrifuge, UnauthorizedError, type Options } from "centrifuge";
+import { Acknowledgements } from "../traces/acknowledgements.js";
+import { Asked } from "./asked.js";
 import { HostedChannel } from "./hosted-channel.js";
 import { tabLock, type Call, type Failure, type FromHost, type LinkState, type ToHost } from "./messages.js";
 import { TokenQuestions } from "./token-questions.js";
@@ -23,6 +25,11 @@ export class Host {
   /** Channels that the server has subscribed the connection to. */
   readonly #ownChannels = new Set<string>();
   readonly #questions: TokenQuestions;
+  readonly #acks = new Acknowledgements({
+    isConnected: () => this.#state === "connected",
+    send: (data) => this.#client?.send(data) ?? Promise.reject(new Error("not attached")),
+  });
+  readonly #asked = new Asked(this.#acks);
 
   constructor(
     private readonly post: Post,
@@ -50,6 +57,8 @@ export class Host {
         return void this.#call(tab, message.id, message.call);
       case "token":
         return this.#questions.answer(message.id, message.answer);
+      case "shown":
+        return this.#asked.handleShown(message);
     }
   }
 
@@ -66,6 +75,7 @@ export class Host {
     this.#tabs.clear();
     this.#channels.clear();
     this.#ownChannels.clear();
+    this.#acks.close();
     this.#client?.disconnect();
     this.#client = null;
   }
@@ -106,13 +116,14 @@ export class Host {
     });
     client.on("unsubscribed", ({ channel }) => void this.#ownChannels.delete(channel));
     client.on("publication", ({ channel, ...publication }) =>
-      this.#toAll({ kind: "publication", channel, publication }),
+      this.#toAll({ kind: "publication", channel, publication: this.#asked.mark(channel, publication) }),
     );
     client.connect();
   }
 
   #handleState(state: LinkState, { code, reason }: { code: number; reason: string }): void {
     this.#state = state;
+    if (state !== "connected") this.#acks.lose();
     this.#toAll({ kind: "state", state, code, reason });
   }
 
@@ -130,7 +141,7 @@ export class Host {
     let hosted = this.#channels.get(channel);
     if (hosted) return hosted;
     if (!this.#client) throw new Error("subscribed before it was attached");
-    hosted = new HostedChannel(this.#client, channel, this.post, () => this.#token(channel));
+    hosted = new HostedChannel(this.#client, channel, this.post, this.#asked, () => this.#token(channel));
     this.#channels.set(channel, hosted);
     return hosted;
   }

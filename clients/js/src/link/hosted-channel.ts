@@ -1,4 +1,5 @@
 import type { Centrifuge, PublicationContext, StreamPosition, SubscribedContext, Subscription } from "centrifuge";
+import type { Asked } from "./asked.js";
 import type { Post } from "./host.js";
 import type { ChannelOptions } from "./messages.js";
 
@@ -27,6 +28,7 @@ export class HostedChannel {
     private readonly client: Centrifuge,
     private readonly name: string,
     private readonly post: Post,
+    private readonly asked: Asked,
     private readonly token: () => Promise<string>,
   ) {}
 
@@ -139,7 +141,8 @@ export class HostedChannel {
     const { offset } = publication;
     const tabs = [...this.#tabs].filter(([, position]) => isNew(position, offset)).map(([tab]) => tab);
     if (offset !== undefined) this.#moveTo(tabs, offset);
-    if (tabs.length) this.post(tabs, { kind: "publication", channel, publication });
+    if (!tabs.length) return;
+    this.post(tabs, { kind: "publication", channel, publication: this.asked.mark(channel, publication) });
   }
 
   #moveTo(tabs: string[], offset: number): void {

@@ -1,6 +1,7 @@
 import { Emitter } from "../emitter.js";
 import { noAnswer, SynclineError } from "../errors.js";
-import type { Json } from "../json.js";
+import { isObject, type Json } from "../json.js";
+import { Tracing, type Reception } from "../traces/tracing.js";
 import { Followed, type ChannelListener } from "./followed.js";
 import type { Call, ChannelOptions, Failure, FromHost, LinkState, TokenAnswer } from "./messages.js";
 import type { Wire } from "./wire.js";
@@ -24,6 +25,7 @@ export interface LinkOptions {
   isLocked: boolean;
   /** Gets a token for the connection, or for a channel. */
   token: (channel: string, stale: string) => Promise<TokenAnswer>;
+  tracing?: Tracing;
 }
 
 /** What one tab sees of the live connection, wherever that is held. */
@@ -33,12 +35,14 @@ export class Link extends Emitter<LinkEvents> {
   #isClosed = false;
   readonly #calls = new Map<number, OpenCall>();
   readonly #channels = new Map<string, Followed>();
+  readonly #tracing: Tracing;
 
   constructor(
     private readonly wire: Wire,
     private readonly options: LinkOptions,
   ) {
     super();
+    this.#tracing = options.tracing ?? new Tracing();
   }
 
   get state(): LinkState {
@@ -71,9 +75,12 @@ export class Link extends Emitter<LinkEvents> {
     this.#setState("disconnected", 0, "closed");
   }
 
-  /** Throws a SynclineError, which is temporary when no answer came: whether it has been done is unknown then. */
+  /**
+   * Bears the context of the span that is active now. Throws a SynclineError, which is temporary when no answer came:
+   * whether it has been done is unknown then.
+   */
   rpc<T>(method: string, data: Json): Promise<T> {
-    return this.call({ method: "rpc", target: method, data }) as Promise<T>;
+    return this.call({ method: "rpc", target: method, data: withParent(data, this.#tracing.outgoing()) }) as Promise<T>;
   }
 
   call(call: Call): Promise<unknown> {
@@ -94,17 +101,23 @@ export class Link extends Emitter<LinkEvents> {
   }
 
   /** Listen to a channel that the server subscribes the connection to. */
-  followOwn(name: string, listener: ChannelListener): void {
-    const channel = this.#channels.get(name) ?? new Followed(name, null);
+  followOwn(name: string, listener: ChannelListener): () => void {
+    const channel = this.#channels.get(name) ?? this.#followed(name, null);
     this.#channels.set(name, channel);
     channel.add(listener);
+    return () => void channel.remove(listener);
   }
 
   #begin(name: string, options: ChannelOptions): Followed {
-    const channel = new Followed(name, options);
+    const channel = this.#followed(name, options);
     this.#channels.set(name, channel);
     this.wire.send({ kind: "subscribe", channel: name, options, since: null });
     return channel;
+  }
+
+  #followed(channel: string, options: ChannelOptions | null): Followed {
+    const handleShown = (reception: Reception): void => this.wire.send({ kind: "shown", channel, ...reception });
+    return new Followed(channel, options, this.#tracing, handleShown);
   }
 
   #unfollow(name: string, listener: ChannelListener): void {
@@ -175,4 +188,9 @@ export class Link extends Emitter<LinkEvents> {
 function errorOf({ code, message, temporary }: Failure): SynclineError {
   if (code < 100) return noAnswer(message);
   return temporary ? new SynclineError(code < 500 ? 503 : code, message) : new SynclineError(code, message);
+}
+
+/** What says already what it belongs to, keeps that. */
+function withParent(data: Json, traceparent: string | undefined): Json {
+  return traceparent && isObject(data) && !Object.hasOwn(data, "traceparent") ? { ...data, traceparent } : data;
 }

@@ -42,7 +42,9 @@ export type ToHost =
   | { kind: "subscribe"; channel: string; options: ChannelOptions; since: StreamPosition | null }
   | { kind: "unsubscribe"; channel: string }
   | { kind: "call"; id: number; call: Call }
-  | { kind: "token"; id: number; answer: TokenAnswer };
+  | { kind: "token"; id: number; answer: TokenAnswer }
+  /** A publication that the hub asks about has been shown, in the span of `traceparent`; `of` published it. */
+  | { kind: "shown"; channel: string; of: string; traceparent: string };
 
 export type FromHost =
   | { kind: "hello" }

@@ -1,0 +1,29 @@
+"""Around every request of an application, outside of its routing: what costs each of them as little as can be.
+
+Middlewares of an aiohttp application cost 5 µs a request, the first one (three coroutines more, and what finds them),
+a tenth of a publication over HTTP. The same functions around the application's own handler cost 0.5 µs each.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+    from aiohttp.typedefs import Middleware
+
+
+def watch_requests(runner: web.AppRunner, middlewares: Sequence[Middleware]) -> None:
+    """Put them around the application of a runner that is set up and does not listen yet; outermost first.
+
+    They see a request before its route is known, and its answer, also one that the application raises.
+    """
+    server = runner.server
+    assert server is not None, "set the runner up before"
+    handler: Any = server.request_handler
+    for middleware in reversed(middlewares):
+        handler = partial(middleware, handler=handler)
+    server.request_handler = handler

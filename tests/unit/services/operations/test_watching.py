@@ -1,0 +1,61 @@
+"""Leases: what is watched anywhere, as far as this node has heard."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from hub.hub import Hub
+from services.operations.questions import WATCHED
+from services.operations.watching import LEASE_S, Watching
+from tests.support.clock import FakeClock
+
+
+@pytest.fixture
+async def watching(hub: Hub) -> Watching:
+    watching = Watching(hub)
+    watching.serve()
+    return watching
+
+
+async def hear(hub: Hub, *topics: str) -> None:
+    """What another node says."""
+    responder = hub.survey._responders[WATCHED]
+    assert [chunk async for chunk in responder(Raw(msgspec.json.encode(topics)))] == []
+
+
+async def test_word_of_another_node_holds_for_a_while(hub: Hub, watching: Watching, clock: FakeClock) -> None:
+    assert watching.topics() == set()
+    await hear(hub, "logs", "traces")
+    clock.advance(LEASE_S - 1)
+    assert watching.topics() == {"logs", "traces"}
+    await hear(hub, "logs")
+    clock.advance(1)
+    assert watching.topics() == {"logs"}
+    clock.advance(LEASE_S)
+    assert watching.topics() == set()
+
+
+async def test_what_a_newer_node_may_name_is_passed_over(hub: Hub, watching: Watching) -> None:
+    await hear(hub, "logs", "heat")
+    assert watching.topics() == {"logs"}
+
+
+async def test_the_feed_sleeps_until_somebody_watches(hub: Hub, watching: Watching) -> None:
+    waiting = asyncio.create_task(watching.began())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await hear(hub, "heat")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await hear(hub, "logs")
+    await waiting
+
+
+async def test_no_watchers_tell_nothing(watching: Watching) -> None:
+    await watching.renew()
+    assert watching.topics() == set()
+    assert (watching.num_watchers, watching.num_untold) == (0, 0)
