@@ -92,7 +92,7 @@ async def open_metrics(
 
 def _open_push(hub: Hub) -> OtlpPush:
     from observability.metrics.push import OtlpPush, otlp_exporter  # noqa: PLC0415  # 200 ms, only where it is wanted
-    from observability.tracing.provider import service_resource  # noqa: PLC0415  # same
+    from observability.resource import service_resource  # noqa: PLC0415  # same
 
     version = hub.config.version
     resource = service_resource(version, hub.uid, hub.config.node_name)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from hub.publication_traces import fail
+from hub.span_failures import fail
 from hub.tracing import CURRENT, Kind
 from storage.database import StorageUnavailable
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from observability.tracing.environment import TracingRefused, read_environment
+from observability.tracing.memory import TraceMemory
+from observability.tracing.sampling import Sampling
+from observability.tracing.sdk_log import quiet_sdk_log
+from observability.tracing.tracer import OtelTracer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from hub.clock import Clock
     from observability.config import TracingConfig
     from observability.tracing.environment import TracingEnvironment
     from observability.tracing.export import SpanQueue
-    from observability.tracing.memory import TraceMemory
-    from observability.tracing.tracer import OtelTracer
+    from observability.tracing.finished_span import FinishedSpan
+
+    Finish = Callable[[FinishedSpan], None]
 
 __all__ = ["NodeIdentity", "NodeTracing", "TracingRefused", "open_tracing"]
 
@@ -65,8 +71,9 @@ _NOT_EXPORTED = dict.fromkeys(("spans_waiting", "spans_exported", "spans_dropped
 
 def import_tracing() -> None:
     """What `open_tracing` will import: a parent of several workers does it once for all of them."""
-    import observability.tracing.provider  # noqa: PLC0415  # 200 ms, only where tracing is on
-    import observability.tracing.tracer  # noqa: F401, PLC0415  # same
+    with contextlib.suppress(TracingRefused):  # each node says so, and does not start
+        if read_environment(os.environ).exports:
+            import observability.tracing.collector  # noqa: F401, PLC0415  # the SDK: 200 ms, only where it is needed
 
 
 @asynccontextmanager
@@ -84,8 +91,6 @@ async def open_tracing(
             logger.warning("tracing_disabled", extra={"detail": "OTEL_SDK_DISABLED is true"})
         yield None
         return
-    from observability.tracing.sdk_log import quiet_sdk_log  # noqa: PLC0415  # only where tracing is on
-
     with quiet_sdk_log(clock):
         tracing = _build(config, environment, clock, identity)
         try:
@@ -95,13 +100,23 @@ async def open_tracing(
 
 
 def _build(config: TracingConfig, environment: TracingEnvironment, clock: Clock, identity: NodeIdentity) -> NodeTracing:
-    from observability.tracing.memory import TraceMemory  # noqa: PLC0415  # only where tracing is on
-    from observability.tracing.provider import sdk_tracer, service_resource, span_queue  # noqa: PLC0415  # 200 ms
-    from observability.tracing.sampling import Sampling  # noqa: PLC0415  # as above
-    from observability.tracing.tracer import OtelTracer  # noqa: PLC0415  # as above
-
-    queue = span_queue(environment)
-    sdk = sdk_tracer(service_resource(identity.version, identity.uid, identity.name), identity.version, queue)
     memory = TraceMemory(config.keep_traces, identity.uid, identity.name)
-    tracer = OtelTracer(sdk, Sampling(config, environment.sampler, clock), clock, memory.add)
-    return NodeTracing(tracer, memory, queue)
+    queue = _queue(environment, identity) if environment.exports else None
+    finish = memory.add if queue is None else _both(memory.add, queue.add)
+    return NodeTracing(OtelTracer(Sampling(config, environment.sampler, clock), clock, finish), memory, queue)
+
+
+def _queue(environment: TracingEnvironment, identity: NodeIdentity) -> SpanQueue:
+    from observability.resource import service_resource  # noqa: PLC0415  # the SDK: 200 ms
+    from observability.tracing.collector import span_queue  # noqa: PLC0415  # same
+
+    resource = service_resource(identity.version, identity.uid, identity.name)
+    return span_queue(environment, resource, identity.version)
+
+
+def _both(first: Finish, second: Finish) -> Finish:
+    def finish(span: FinishedSpan) -> None:
+        first(span)
+        second(span)
+
+    return finish

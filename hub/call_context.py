@@ -10,7 +10,8 @@ from msgspec import UNSET, Raw
 from hub.protocol.messages import OptionalRaw
 from hub.tracing import TRACEPARENT, TRACESTATE, TraceContext, parse_context
 
-_MENTION: Final = b'"traceparent"'
+MENTION: Final = b'"traceparent"'
+"""Data without it has no context: the quick look."""
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
 _TEXT: Final = msgspec.json.Decoder(str)
@@ -21,7 +22,7 @@ def take_context(data: OptionalRaw) -> tuple[OptionalRaw, TraceContext | None]:
     if data is UNSET:
         return data, None
     raw = bytes(data)
-    if _MENTION not in raw:
+    if MENTION not in raw:
         return data, None
     try:
         members = _OBJECT.decode(raw)

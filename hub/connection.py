@@ -23,6 +23,7 @@ from hub.protocol import codes
 from hub.protocol.codec import BadFrame, Codec
 from hub.protocol.messages import ClientInfo, Error, OptionalRaw, Reply
 from hub.rate_limit import Bucket
+from hub.span_failures import resumed
 from hub.tokens.claims import KeysUnavailable
 
 if TYPE_CHECKING:
@@ -199,9 +200,10 @@ class Connection:
             self.close(failure.disconnect)
         except (EngineUnavailable, KeysUnavailable):
             self.refuse(command.id, codes.INTERNAL)
-        except Exception:  # the outermost frame of a client's command: our fault must not end its peers
+        except Exception as exc:  # the outermost frame of a client's command: our fault must not end its peers
             self.hub.counters.handler_failures += 1
-            logger.exception("command_failed", extra={"client": self.client_id})
+            with resumed(exc):
+                logger.exception("command_failed", extra={"client": self.client_id})
             self.refuse(command.id, codes.INTERNAL)
         if handler is not None:
             hub.command_times.of[request.__class__].observe(hub.clock.monotonic_s() - started_s)

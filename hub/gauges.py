@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from hub.command_times import CommandTimes
 from hub.control import DROPPED, UNREADABLE
 from hub.histogram import Histogram
 

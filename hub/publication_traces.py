@@ -10,7 +10,6 @@ A publication that is not followed costs a look at a context variable and, where
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,9 +19,8 @@ from msgspec import UNSET
 from hub.acknowledgements import ACK_TAG, probability_of
 from hub.channels import namespace_of
 from hub.engine import CalledByName
-from hub.errors import Disconnected, ReplyError
-from hub.protocol.codes import INTERNAL
 from hub.protocol.messages import Publication
+from hub.span_failures import fail
 from hub.trace_decisions import Decisions, Verdict
 from hub.trace_stamp import published_ms_in, stamped
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, Kind, parse_context
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
     from hub.engine import PublishOutcome
     from hub.hub import Hub
-    from hub.protocol.codes import ErrorCode
     from hub.publishing import Prepared
     from hub.subscriptions import LiveChannel
     from hub.tracing import Attribute, Span, TraceContext, Tracer
@@ -43,8 +40,6 @@ if TYPE_CHECKING:
 
 SYSTEM: Final = "syncline"
 """`messaging.system` of what travels through the hub itself."""
-
-CANCELLED: Final = "cancelled"
 
 _OF_TRACES: Final = frozenset({TRACEPARENT, TRACESTATE})
 
@@ -113,8 +108,10 @@ class PublicationTraces:
     def begin_all(self, channel: str, prepared: Sequence[Prepared]) -> list[Sending] | None:
         """`begin` for those of a batch; None when none of them is followed."""
         current = CURRENT.get()
-        is_decided = current is not None and not current.is_sampled  # then those alone that say otherwise themselves
-        asked = [each for each, _ in prepared if not is_decided or each.tags is not UNSET]
+        if current is not None and not current.is_sampled:  # then those alone that say otherwise themselves
+            asked = [each for each, _ in prepared if each.tags is not UNSET]
+        else:
+            asked = [each for each, _ in prepared]
         found = [sending for each in asked if (sending := self.begin(channel, each)) is not None]
         return found or None
 
@@ -226,25 +223,6 @@ class Sending:
 def named(operation: str, namespace: str) -> str:
     """Of a span: a closed set, because namespaces are configured."""
     return f"{operation} {namespace}" if namespace else operation
-
-
-def fail(span: Span, exc: BaseException) -> None:
-    """It ended with this exception. Its text may hold what nobody should read elsewhere: its type has to do."""
-    if isinstance(exc, ReplyError):
-        _refuse(span, exc.error)
-    elif isinstance(exc, Disconnected):
-        span.set("syncline.close_code", exc.disconnect.code)
-    elif isinstance(exc, asyncio.CancelledError):
-        span.fail(CANCELLED)
-    else:
-        span.fail(type(exc).__qualname__)
-
-
-def _refuse(span: Span, error: ErrorCode) -> None:
-    """A refusal is an answer like any other, unless the fault is ours."""
-    span.set("syncline.error_code", error.code)
-    if error.temporary or error.code == INTERNAL.code:
-        span.fail(str(error.code), error.message)
 
 
 def without_context(tags: dict[str, str]) -> dict[str, str]:

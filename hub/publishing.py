@@ -123,7 +123,7 @@ class Publishing:
             engine_options = self._plain.get(id(options)) or self._remember(options)
         else:
             engine_options = self._options(options, how)
-        return Publication(data, info, 0, _published_tags(tags)), engine_options
+        return Publication(data, info, 0, _published_tags(tags) if tags else UNSET), engine_options
 
     async def publish_prepared(self, channel: str, prepared: Sequence[Prepared]) -> list[PublishOutcome]:
         """`publish_many` of what `prepare` has made for this channel. Each may be handed over once."""
@@ -164,10 +164,8 @@ class Publishing:
         )
 
 
-def _published_tags(tags: dict[str, str] | UnsetType) -> dict[str, str] | UnsetType:
+def _published_tags(tags: dict[str, str]) -> dict[str, str] | UnsetType:
     """Without the one by which a node asks its own clients for something."""
-    if tags is UNSET or not tags:
-        return UNSET
     return {name: value for name, value in tags.items() if name != ACK_TAG} or UNSET if ACK_TAG in tags else tags
 
 

@@ -12,6 +12,7 @@ import binascii
 import itertools
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from observability.card_numbers import mask_card_numbers
@@ -42,8 +43,17 @@ _SECRET_NAME: Final = re.compile(
     rf"{_WORDS}|e-?mail|card_?number|^(?:key|pwd|pan|cvv|cvc|pin|otp|dsn|jwt|signature)$", re.IGNORECASE
 )
 
-_TRACE_NAMES: Final = frozenset({"trace_id", "span_id", "parent_span_id", "event_id"})
 _HEX: Final = re.compile(r"[0-9a-f]{16,32}")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}(?:Z|[+-][0-9:]{5})")
+
+_OUR_FORMS: Final = {
+    "trace_id": _HEX,
+    "span_id": _HEX,
+    "parent_span_id": _HEX,
+    "event_id": _HEX,
+    "timestamp": _TIME,
+}
+"""What is under these names and looks like it is ours, however much it looks like a card number too."""
 
 # The password of `amqp://user:password@host`, and whoever it belongs to.
 _URL_USER: Final = re.compile(r"(?<=://)[^\s/\"'<>?#]{1,512}@")
@@ -80,8 +90,20 @@ _LOCAL: Final = re.compile(r"[\w.+!#$%^~-]{1,64}\Z")
 _MAX_LOCAL_CHARS: Final = 64
 
 
+# What can hide a card number at most: no quote, space or sign that a rule needs, and shorter than a key of ours.
+_PLAIN: Final = re.compile(r"[\w.-]{0,42}", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,42}")
+_MAX_NAME_CHARS: Final = 64
+
+
 def is_secret_name(name: str) -> bool:
     """Whether what is called so is masked whole, whatever it is."""
+    return _is_secret(name) if len(name) <= _MAX_NAME_CHARS else _SECRET_NAME.search(name) is not None
+
+
+@lru_cache(maxsize=1_024)
+def _is_secret(name: str) -> bool:
+    """The same few names come with every line. They are short: strangers' long ones are not kept."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -90,6 +112,8 @@ def mask_text(text: str) -> str:
 
     Of card numbers the first six and the last four digits stay (PCI DSS 3.4.1), of everything else nothing.
     """
+    if _PLAIN.fullmatch(text) and "eyJ" not in text:
+        return mask_card_numbers(text)  # identifiers, words: most of what is logged
     is_long = len(text) > MAX_CHARS
     if is_long:
         text = _cut(text)
@@ -101,7 +125,7 @@ def mask_text(text: str) -> str:
 def mask_value(name: str, value: object) -> object:
     """What may be told of a value under this name: itself, MASK, or what of it is no secret.
 
-    Numbers, truth values and None stay what they are. What is no JSON becomes the text that Python shows of it.
+    Truth values and None stay what they are. What is no JSON becomes the text that Python shows of it.
     """
     return _masked_value(name, value, 0)
 
@@ -114,10 +138,10 @@ def mask_event(event: Mapping[str, object]) -> dict[str, object]:
 def _masked_value(name: str, value: object, depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
-    if _SECRET_NAME.search(name) is not None:
+    if is_secret_name(name):
         return MASK
     if isinstance(value, str):
-        return value if name in _TRACE_NAMES and _HEX.fullmatch(value) else mask_text(value)
+        return value if name in _OUR_FORMS and _OUR_FORMS[name].fullmatch(value) else mask_text(value)
     return _masked_other(value, depth)
 
 
@@ -139,17 +163,23 @@ def _masked_other(value: object, depth: int) -> object:
 
 def _masked_mapping(values: Mapping[str, object], depth: int) -> dict[str, object]:
     masked = {
-        mask_text(str(name)): _masked_value(str(name), value, depth) for name, value in [*values.items()][:MAX_ITEMS]
+        _masked_name(name): _masked_value(str(name), value, depth) for name, value in [*values.items()][:MAX_ITEMS]
     }
     if len(values) > MAX_ITEMS:
         masked[CUT] = len(values) - MAX_ITEMS
     return masked
 
 
+def _masked_name(name: object) -> str:
+    """Names may be data: of a mapping by address, say."""
+    text = str(name)
+    return text if _PLAIN_NAME.fullmatch(text) else mask_text(text)
+
+
 def _masked_list(values: list[object], depth: int) -> list[object]:
     """A pair whose first is a name is a member, as headers are listed."""
     match values:
-        case [str(name), _] if _SECRET_NAME.search(name):
+        case [str(name), _] if is_secret_name(name):
             return [name, MASK]
     masked = [_masked_value("", value, depth) for value in values[:MAX_ITEMS]]
     return [*masked, CUT] if len(values) > MAX_ITEMS else masked

@@ -1,6 +1,6 @@
 import type { ChartLine } from "./components/chart.js";
 import { formatBytes, formatCompact, formatCount, formatMs, formatRate } from "./format.js";
-import { nodeTone } from "./node_tone.js";
+import { nodeLabel, nodeTone } from "./node_tone.js";
 import type { Fold, Metric, OverviewSeries } from "./overview_series.js";
 
 export interface ChartPlan {
@@ -79,7 +79,7 @@ export function linesOf(series: OverviewSeries, { metrics, fold }: ChartPlan, vi
     }));
   return series.nodes.flatMap(({ uid, name }) =>
     metrics.map(([metric, label], index) => ({
-      label: metrics.length > 1 ? `${name} ${label}` : name,
+      label: metrics.length > 1 ? `${nodeLabel(name)} ${label}` : nodeLabel(name),
       color: `--node-${nodeTone(uid)}`,
       isDashed: index > 0,
       values: series.line(uid, metric),

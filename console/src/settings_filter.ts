@@ -3,12 +3,13 @@ import type { SettingView } from "./types.js";
 export interface SettingFilter {
   /** Words; each of them is somewhere in the option's name, value, source or description. */
   readonly text: string;
+  /** As `sourceOf` gives them. */
   readonly source: string;
   readonly isChangedOnly: boolean;
 }
 
 export function matchesSetting({ text, source, isChangedOnly }: SettingFilter, setting: SettingView): boolean {
-  if (source && setting.source !== source) return false;
+  if (source && sourceOf(setting) !== source) return false;
   if (isChangedOnly && !isChanged(setting)) return false;
   const told = [setting.key, setting.value, setting.source, setting.description].join("\n").toLowerCase();
   return words(text).every((word) => told.includes(word));
@@ -25,7 +26,12 @@ export function sectionOf(key: string): string {
 }
 
 export function sourcesOf(settings: readonly SettingView[]): string[] {
-  return [...new Set(settings.map(({ source }) => source))].sort();
+  return [...new Set(settings.map(sourceOf))].sort();
+}
+
+/** "file" of "file /etc/syncline.toml", "env" of "env SYNCLINE_ENGINE__TYPE"; "dev profile" as it is. */
+export function sourceOf({ source }: SettingView): string {
+  return /^(file|env)\b/.exec(source)?.[0] ?? source;
 }
 
 function words(text: string): string[] {

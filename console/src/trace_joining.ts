@@ -26,12 +26,16 @@ export function joined(parts: readonly TraceSummary[]): TraceSummary[] {
   return [...byId.values()].sort(newestFirst);
 }
 
+/** What each publication causes wherever it goes: it never was the beginning, whatever the clock of its node says. */
+const consequence = /^(fan_out|acknowledge) /;
+
 /** What began first names it; it lasts until the last end anywhere, as far as the clocks of nodes agree. */
 function join(one: TraceSummary, other: TraceSummary): TraceSummary {
-  const [first, second] = one.start_ms <= other.start_ms ? [one, other] : [other, one];
+  const [first, second] = [one, other].sort(byStart) as [TraceSummary, TraceSummary];
   const endMs = Math.max(first.start_ms + first.duration_ms, second.start_ms + second.duration_ms);
   return {
     ...first,
+    name: [first.name, second.name].find((name) => !consequence.test(name)) ?? first.name,
     duration_ms: endMs - first.start_ms,
     num_spans: first.num_spans + second.num_spans,
     num_acknowledged: first.num_acknowledged + second.num_acknowledged,
@@ -41,6 +45,11 @@ function join(one: TraceSummary, other: TraceSummary): TraceSummary {
   };
 }
 
-function newestFirst(a: TraceSummary, b: TraceSummary): number {
+function byStart(a: TraceSummary, b: TraceSummary): number {
+  return a.start_ms - b.start_ms || (a.nodes.join("\n") < b.nodes.join("\n") ? -1 : 1);
+}
+
+/** Of two that began at once the one with the greater id, as on the server. */
+export function newestFirst(a: TraceSummary, b: TraceSummary): number {
   return b.start_ms - a.start_ms || (a.trace_id < b.trace_id ? 1 : -1);
 }

@@ -116,7 +116,7 @@ describe("health", () => {
 });
 
 describe("settings", () => {
-  const setting = { key: "client.token.audience", value: "hub", default: "", source: "file", description: "Who tokens are for" };
+  const setting = { key: "client.token.audience", value: "hub", default: "", source: "file /etc/syncline.toml", description: "Who tokens are for" };
   const everything = { text: "", source: "", isChangedOnly: false };
 
   it("are found by all words anywhere", () => {
@@ -127,6 +127,7 @@ describe("settings", () => {
   it("are found by source, and by being changed", () => {
     expect(matchesSetting({ ...everything, source: "environment" }, setting)).toBe(false);
     expect(matchesSetting({ ...everything, isChangedOnly: true }, { ...setting, value: "", source: "default" })).toBe(false);
+    expect(matchesSetting({ ...everything, source: "file" }, setting)).toBe(true);
     expect(isChanged({ ...setting, value: "", source: "file" })).toBe(true);
     expect(sectionOf(setting.key)).toBe("client.token.");
     expect(sourcesOf([setting, { ...setting, source: "default" }, setting])).toEqual(["default", "file"]);

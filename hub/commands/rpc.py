@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, Raw
 
 from hub.acknowledgements import acknowledgements_in
-from hub.call_context import take_context
+from hub.call_context import MENTION, take_context
 from hub.errors import Disconnected, ReplyError
 from hub.protocol.codes import INTERNAL, NOT_AVAILABLE, NOT_AVAILABLE_DISCONNECT
 from hub.protocol.messages import OptionalRaw, Reply, RPCResult
-from hub.traced_work import decided_work
-from hub.tracing import Kind
+from hub.traced_work import inside
+from hub.tracing import CURRENT, UNSAMPLED, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hub.connection import Connection
     from hub.protocol.messages import RPCRequest, SendRequest
     from hub.publication_traces import PublicationTraces
+    from hub.tracing import Attribute
 
     RPCHandler = Callable[["RPCCall"], Awaitable[OptionalRaw]]
 
@@ -70,13 +71,27 @@ class RPCMethods:
         handler = self._handlers.get(call.method)
         if handler is None:
             raise ReplyError(NOT_AVAILABLE)
-        data, context = take_context(call.data)
-        if data is not call.data:
+        context = None
+        if call.data is not UNSET and MENTION in bytes(call.data):
+            data, context = take_context(call.data)
             call = replace(call, data=data)
-        if self.traces is None:
+        traces = self.traces
+        if traces is None:
             return await self._run(handler, call)
-        with decided_work(self.traces, f"rpc {call.method}", Kind.SERVER, context, _attributes(call)):
+        verdict = traces.decisions.decide(context)
+        if not verdict.is_sampled:
+            return await self._run_unfollowed(handler, call)
+        attributes: dict[str, Attribute] = {"rpc.system.name": "syncline", "rpc.method": call.method}
+        with inside(traces.tracer.start_span(f"rpc {call.method}", Kind.SERVER, verdict.parent, attributes)):
             return await self._run(handler, call)
+
+    async def _run_unfollowed(self, handler: RPCHandler, call: RPCCall) -> OptionalRaw:
+        """What it publishes begins no trace: that was decided for the call as a whole."""
+        token = CURRENT.set(UNSAMPLED)
+        try:
+            return await self._run(handler, call)
+        finally:
+            CURRENT.reset(token)
 
     async def _run(self, handler: RPCHandler, call: RPCCall) -> OptionalRaw:
         try:
@@ -84,10 +99,6 @@ class RPCMethods:
                 return await handler(call)
         except TimeoutError as exc:
             raise ReplyError(INTERNAL) from exc
-
-
-def _attributes(call: RPCCall) -> dict[str, str | int | float | bool]:
-    return {"rpc.system.name": "syncline", "rpc.method": call.method}
 
 
 async def answer_ping(call: RPCCall) -> OptionalRaw:  # noqa: ARG001  # the signature of every RPC method

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Self
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from hub.publication_traces import fail, without_context
+from hub.publication_traces import without_context
 from hub.relay.rejection import Rejected
+from hub.span_failures import fail
 from hub.trace_decisions import NO, Verdict
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, Kind, parse_context
 

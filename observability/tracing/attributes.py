@@ -18,8 +18,27 @@ MAX_CHARS: Final = 1_024
 _CUT: Final = "…"
 
 
+_OURS: Final = frozenset({
+    "http.request.method",
+    "http.response.status_code",
+    "http.route",
+    "messaging.batch.message_count",
+    "messaging.destination.template",
+    "messaging.operation.name",
+    "messaging.operation.type",
+    "messaging.system",
+    "syncline.congested",
+    "syncline.offset",
+    "syncline.subscribers",
+    "syncline.writes",
+    "url.path",
+    "url.scheme",
+})  # fmt: skip
+"""Whose values are words and figures of ours, whatever a stranger sends: `url.path` is the route's template."""
+
+
 def told_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-    return {name: told_value(name, value) for name, value in attributes.items()}
+    return {name: value if name in _OURS else told_value(name, value) for name, value in attributes.items()}
 
 
 def told_value(name: str, value: Attribute) -> Attribute:

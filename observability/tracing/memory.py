@@ -5,12 +5,12 @@ Bounded in traces, in spans of one and in bytes altogether; the oldest trace goe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from services.operations.views import SpanView, TraceSummary
 
 if TYPE_CHECKING:
-    from hub.tracing import Attribute, Kind, TraceContext
+    from observability.tracing.finished_span import FinishedSpan
 
 MAX_SPANS: Final = 200
 """Of one trace; the others are counted in it and not kept."""
@@ -21,30 +21,8 @@ MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_CHANGED: Final = 200
 """Summaries told at once; older ones are left out, which a list of the traces has all the same."""
 
-_SPAN_BYTES: Final = 900
-_ATTRIBUTE_BYTES: Final = 80
-"""Beside the characters of their texts, in CPython 3.11."""
-
 _ACKNOWLEDGE: Final = "acknowledge"
 _CHANNEL: Final = "messaging.destination.name"
-
-
-class FinishedSpan(NamedTuple):
-    """One span as it may be told: what comes from outside is masked already."""
-
-    context: TraceContext
-    parent_id: str
-    name: str
-    kind: Kind
-    start_ns: int
-    end_ns: int
-    error: str
-    attributes: dict[str, Attribute]
-    links: tuple[TraceContext, ...]
-
-    def num_bytes(self) -> int:
-        texts = sum(len(value) for value in self.attributes.values() if isinstance(value, str))
-        return _SPAN_BYTES + _ATTRIBUTE_BYTES * len(self.attributes) + texts + len(self.error)
 
 
 class _Trace:

@@ -11,7 +11,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 Attribute = str | int | float | bool
 
-Name = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+_LINE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+
+Name = Annotated[str, Meta(max_length=255, pattern=_LINE)]
 """Of a user, a client, a letter: text of one line."""
 
 
@@ -317,6 +319,8 @@ class Letters(Struct, forbid_unknown_fields=True):
 
 
 class Disconnection(Struct, forbid_unknown_fields=True):
+    """One connection, never all of a user's. `user` is "" for an anonymous one."""
+
     user: Name
-    client: Name
+    client: Annotated[str, Meta(min_length=1, max_length=255, pattern=_LINE)]
     can_reconnect: bool = True

@@ -130,9 +130,9 @@ class Watching:
 
     def _end_strangers(self) -> None:
         """A token that a backend has signed can name any channel, and a role can be taken away: neither watches."""
-        subscriptions = list(self._subscriptions())
-        self._admitted &= {subscription.connection.client_id for _, subscription in subscriptions}
-        for _, subscription in subscriptions:
+        # By the connection, not by what it is subscribed to: one that is being subscribed has nothing to show yet.
+        self._admitted = {client for client in self._admitted if client in self._hub.registry.by_client}
+        for _, subscription in list(self._subscriptions()):
             if not self._may_watch(subscription.connection):
                 self._hub.end(subscription, codes.SERVER_UNSUBSCRIBE)
 

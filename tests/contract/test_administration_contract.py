@@ -50,7 +50,7 @@ CALLS: dict[str, Callable[[World, Principal, str], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.VENDOR])
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.VENDOR, Role.OPS])
 async def test_only_administrators(world: World, admin: Principal, user: User, call: str, role: Role) -> None:
     other = await world.add("other@example.com", role)
     before = await world.rows("users")

@@ -52,6 +52,8 @@ async def test_exactly_the_connections_of_the_session_are_closed(world: SessionW
         await eventually(lambda: all(peer.goodbye == REVOKED for peer in peers[ended]))
         closed = Counter(sid for sid, group in peers.items() for peer in group if peer.goodbye)
         assert closed == {ended: 3}
+        measured = [node.hub.histograms["revocation_s"] for node in nodes]
+        await eventually(lambda: [histogram.count for histogram in measured] == [1, 1])  # once a node, not a connection
         assert await nodes[1].sessions.revoke_others(world.user, first, "revoked", actor=world.user) == 48
         await eventually(lambda: sum(peer.goodbye == REVOKED for group in peers.values() for peer in group) == 147)
         assert [peer.goodbye for peer in peers[first]] == [None] * 3

@@ -45,7 +45,7 @@ export function Chart({ title, note, seconds, lines, format, atLeast }: Props) {
       </figcaption>
       <ul class="chart-legend">
         {lines.map(({ label, color, isDashed, values }) => (
-          <li key={label}>
+          <li key={`${color} ${label}`}>
             <span class="chart-key" data-color={color} data-dashed={isDashed === true} aria-hidden="true" />
             <span class="cut muted">{label}</span>
             <span class="num chart-value">{written(values[index], format)}</span>

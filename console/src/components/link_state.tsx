@@ -4,7 +4,7 @@ import { client, link, sentenceOf } from "../session.js";
 import { Button } from "./button.js";
 import { Banner } from "./states.js";
 
-const texts = { connected: "Live", connecting: "Reconnecting", disconnected: "Offline" } as const;
+const texts = { connected: "Live", connecting: "Connecting", disconnected: "Offline" } as const;
 const tones = { connected: "good", connecting: "wait", disconnected: "bad" } as const;
 /** A connection that is back sooner than this has not been missed. */
 const patienceMs = 1_000;
@@ -20,8 +20,16 @@ export function LinkBadge() {
   );
 }
 
-/** What that means for what the page shows. */
+/** What that means for what the page shows. It lies over the page: nothing moves when it comes and goes. */
 export function LinkBanner() {
+  return (
+    <div class="link-banner">
+      <LinkMessage />
+    </div>
+  );
+}
+
+function LinkMessage() {
   const state = useSettled();
   if (state === "connecting") return <Banner>Reconnecting. Live data stand still until the connection is back.</Banner>;
   if (state === "disconnected")

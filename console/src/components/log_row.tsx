@@ -40,9 +40,10 @@ export function LogRow({ line, isOpen, isInTabOrder, onToggle, onFocus, onKey }:
 }
 
 function Summary({ line: { fields } }: { line: LogLine }) {
+  const told = Object.entries(fields).filter(([name]) => name !== "span_id");
   return (
     <span class="log-fields">
-      {Object.entries(fields).map(([name, value]) => (
+      {told.map(([name, value]) => (
         <span key={name}>
           <span class="muted">{name}=</span>
           {brief(value)}{" "}

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { IconButton } from "./button.js";
 
 interface PageProps {
@@ -41,15 +41,20 @@ interface PanelProps {
   children: ComponentChildren;
 }
 
-/** Details of one row, beside the list; over it where there is no room. Escape closes it. */
+/** Details of one row, beside the list; over it where there is no room. Escape closes it, from the list too. */
 export function Panel({ title, onClose, children }: PanelProps) {
-  const handleKey = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || event.defaultPrevented) return;
-    event.stopPropagation();
-    onClose();
-  };
+  const panel = useRef<HTMLElement>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+  useEffect(() => {
+    const handleKey = (event: KeyboardEvent): void => {
+      if (event.key === "Escape" && !isTaken(event, panel.current)) close.current();
+    };
+    document.addEventListener("keydown", handleKey);
+    return () => document.removeEventListener("keydown", handleKey);
+  }, []);
   return (
-    <aside class="panel" aria-label="Details" onKeyDown={handleKey}>
+    <aside class="panel" aria-label="Details" ref={panel}>
       <header class="panel-head">
         <h2>{title}</h2>
         <IconButton icon="close" label="Close details" onClick={onClose} />
@@ -57,6 +62,13 @@ export function Panel({ title, onClose, children }: PanelProps) {
       <div class="panel-body">{children}</div>
     </aside>
   );
+}
+
+/** Escape means something else in a dialog, and in a field of the list. */
+function isTaken({ defaultPrevented, target }: KeyboardEvent, panel: HTMLElement | null): boolean {
+  if (defaultPrevented || document.querySelector("dialog[open]")) return true;
+  const isField = target instanceof Element && target.matches("input, select, textarea");
+  return isField && !panel?.contains(target);
 }
 
 /** A list with the details of one row beside it. */
@@ -69,13 +81,23 @@ export function Split({ panel, children }: { panel: ComponentChildren; children:
   );
 }
 
+/** A long name may go on in the next line after each dot. */
+function withBreaks(name: string): ComponentChildren {
+  return name.split(/(?<=\.)/).map((part) => (
+    <>
+      {part}
+      <wbr />
+    </>
+  ));
+}
+
 /** Names and values, one pair a line. */
 export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) {
   return (
     <dl class="facts">
       {facts.map(([name, value]) => (
         <div key={name}>
-          <dt>{name}</dt>
+          <dt>{withBreaks(name)}</dt>
           <dd>{value}</dd>
         </div>
       ))}

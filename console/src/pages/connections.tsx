@@ -5,11 +5,12 @@ import { Select, TextField } from "../components/field.js";
 import { Page, Panel, Split, Toolbar } from "../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../components/states.js";
 import { Table } from "../components/table.js";
-import { useDebounced } from "../debounced.js";
 import { formatCount, shorten } from "../format.js";
+import { useLasting } from "../lasting.js";
 import { useResource } from "../resource.js";
 import { route, setQuery } from "../router.js";
 import type { ConnectionsView, ConnectionView } from "../types.js";
+import { useDebounced } from "../use_debounced.js";
 import { columns } from "./connections/connection_columns.js";
 import { ConnectionDetails } from "./connections/connection_details.js";
 import { DisconnectDialog, RevokeDialog } from "./connections/ending_dialogs.js";
@@ -26,7 +27,7 @@ type Asking = { readonly about: ConnectionView; readonly what: "disconnect" | "r
 export function ConnectionsPage() {
   const search = searchOf(route.value.query);
   const asked = useDebounced(JSON.stringify(search));
-  const resource = useResource(asked, () => load(JSON.parse(asked) as Search), everyMs);
+  const resource = useLasting(useResource(asked, () => load(JSON.parse(asked) as Search), everyMs));
   const [openId, setOpenId] = useState("");
   const [asking, setAsking] = useState<Asking>(null);
   const open = resource.data?.connections.find(({ client }) => client === openId);
@@ -43,24 +44,10 @@ export function ConnectionsPage() {
       <Filters search={search} />
       <Loaded resource={resource}>
         {(view) => (
-          <>
+          <div class="lasting" data-stale={resource.isStale}>
             <SilentNodes names={view.silent} />
             <Split
-              panel={
-                openId && (
-                  <Panel title={open ? titleOf(open) : "Connection"} onClose={() => setOpenId("")}>
-                    {open ? (
-                      <ConnectionDetails
-                        connection={open}
-                        onDisconnect={() => setAsking({ about: open, what: "disconnect" })}
-                        onRevoke={() => setAsking({ about: open, what: "revoke" })}
-                      />
-                    ) : (
-                      <EmptyState title="This connection has ended" />
-                    )}
-                  </Panel>
-                )
-              }
+              panel={openId && <DetailsPanel connection={open} onAsk={setAsking} onClose={() => setOpenId("")} />}
             >
               <Table
                 label="Connections"
@@ -72,7 +59,7 @@ export function ConnectionsPage() {
                 empty={<NoConnections search={search} />}
               />
             </Split>
-          </>
+          </div>
         )}
       </Loaded>
       {asking?.what === "disconnect" && (
@@ -85,6 +72,30 @@ export function ConnectionsPage() {
   );
 }
 
+interface DetailsProps {
+  connection: ConnectionView | undefined;
+  onAsk: (asking: Asking) => void;
+  onClose: () => void;
+}
+
+function DetailsPanel({ connection, onAsk, onClose }: DetailsProps) {
+  if (!connection)
+    return (
+      <Panel title="Connection" onClose={onClose}>
+        <EmptyState title="This connection has ended" />
+      </Panel>
+    );
+  return (
+    <Panel title={titleOf(connection)} onClose={onClose}>
+      <ConnectionDetails
+        connection={connection}
+        onDisconnect={() => onAsk({ about: connection, what: "disconnect" })}
+        onRevoke={() => onAsk({ about: connection, what: "revoke" })}
+      />
+    </Panel>
+  );
+}
+
 function load({ field, text, node }: Search): Promise<ConnectionsView> {
   return api.connections({ [field]: text, node, limit });
 }
@@ -94,7 +105,7 @@ function countText({ connections, total }: ConnectionsView): string {
   return `${formatCount(connections.length)} of ${formatCount(total)}`;
 }
 
-export function titleOf({ user, client }: ConnectionView): string {
+function titleOf({ user, client }: ConnectionView): string {
   return user ? `Connection of ${shorten(user, 40)}` : `Connection ${shorten(client, 24)}`;
 }
 

@@ -6,7 +6,7 @@ import { EmptyState, Loaded } from "../components/states.js";
 import { Table, type Column } from "../components/table.js";
 import { useResource } from "../resource.js";
 import { route, setQuery } from "../router.js";
-import { isChanged, matchesSetting, sectionOf, sourcesOf } from "../settings_filter.js";
+import { isChanged, matchesSetting, sectionOf, sourceOf, sourcesOf } from "../settings_filter.js";
 import type { SettingView } from "../types.js";
 
 /** Every option as it is in force on the node that answers, where it came from, and what it is for. */
@@ -63,7 +63,11 @@ const columns: readonly Column<SettingView>[] = [
     key: "source",
     title: "Source",
     sortBy: ({ source }) => source,
-    render: (setting) => <Badge tone={isChanged(setting) ? "accent" : "neutral"}>{setting.source}</Badge>,
+    render: (setting) => (
+      <Badge tone={isChanged(setting) ? "accent" : "neutral"} title={setting.source}>
+        {sourceOf(setting)}
+      </Badge>
+    ),
   },
   { key: "default", title: "Default", render: ({ default: text }) => <code class="setting-value muted">{text || "empty"}</code> },
 ];

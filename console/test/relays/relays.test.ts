@@ -112,6 +112,6 @@ describe("dead letters", () => {
 
   it("have reasons in words, but for those of a carrier's own", () => {
     expect(reasonText("no_route")).toBe("No route matches it.");
-    expect(reasonText("expired")).toBe("");
+    for (const reason of ["expired", "", "constructor"]) expect(reasonText(reason)).toBe("");
   });
 });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { accepts, filterOf, isFiltering } from "../../src/pages/traces/trace_filter.js";
-import { joined, merged } from "../../src/pages/traces/trace_joining.js";
+import { merged } from "../../src/pages/traces/trace_merging.js";
+import { joined } from "../../src/trace_joining.js";
 import type { TraceSummary } from "../../src/types.js";
 
 function trace(change: Partial<TraceSummary> = {}): TraceSummary {
@@ -72,12 +73,18 @@ describe("the filter", () => {
 describe("what nodes have seen of one trace", () => {
   it("is put together: the first names it, it lasts until the last end, and counts add up", () => {
     const parts = [
-      trace({ name: "fan_out chat", start_ms: 1_004, duration_ms: 20, num_spans: 2, nodes: ["node-2"], error: "fault" }),
+      trace({ name: "process chat", start_ms: 1_004, duration_ms: 20, num_spans: 2, nodes: ["node-2"], error: "fault" }),
       trace({ channel: "chat:1", num_spans: 3, num_acknowledged: 1 }),
     ];
     expect(joined(parts)).toEqual([
       trace({ channel: "chat:1", num_spans: 5, num_acknowledged: 1, nodes: ["node-1", "node-2"], duration_ms: 24, error: "fault" }),
     ]);
+  });
+
+  it("is not named after what followed, although a clock says that it came first", () => {
+    const early = trace({ name: "fan_out chat", start_ms: 998, nodes: ["node-2"] });
+    expect(joined([early, trace()])).toMatchObject([{ name: "publish chat", start_ms: 998 }]);
+    expect(joined([early])).toEqual([early]);
   });
 
   it("comes out the same in whatever order it came in", () => {
@@ -98,7 +105,7 @@ describe("the list", () => {
   it("has each trace once, newest first, and no more than asked for", () => {
     fc.assert(
       fc.property(fc.array(anyTrace), fc.array(anyTrace), fc.integer({ min: 0, max: 5 }), (asked, live, limit) => {
-        const list = merged(asked, live, limit);
+        const list = merged(joined(asked), joined(live), limit);
         expect(new Set(list.map(({ trace_id }) => trace_id)).size).toBe(list.length);
         expect(list.length).toBeLessThanOrEqual(limit);
         list.forEach((one, index) => expect(one.start_ms).toBeLessThanOrEqual(list[index - 1]?.start_ms ?? Infinity));

@@ -67,6 +67,13 @@ describe("the layout of a trace", () => {
     expect(spanRows(rows)[1]!.startMs).toBeCloseTo(0.000001, 9);
   });
 
+  it("knows a span again when earlier ones have come in since", () => {
+    const keyOf = (spans: Parameters<typeof layOut>[0]): string =>
+      spanRows(layOut(spans).rows).find((row) => row.span.span_id === "b")!.key;
+    const spans = [span({ span_id: "b", start: 500 })];
+    expect(keyOf([...spans, span({ span_id: "a" }), span({ span_id: "c", start: 900 })])).toBe(keyOf(spans));
+  });
+
   it("is empty for a trace without spans", () => {
     expect(layOut([])).toEqual({ rows: [], durationMs: 0, startNs: 0n });
   });

@@ -134,10 +134,10 @@ async def test_a_session_is_revoked_with_all_that_it_has(hub: ConsoleHub) -> Non
 
 
 async def test_a_channel_is_looked_into_and_published_to(hub: ConsoleHub) -> None:
-    async with visitor(hub, "ada", "chat:lounge") as ada, visitor(hub, "eve", "chat:lounge", node=1) as eve:
+    async with visitor(hub, "ada", "chat:salon") as ada, visitor(hub, "eve", "chat:salon", node=1) as eve:
         for number in range(3):
-            await hub.nodes[0].api.call("publish", channel="chat:lounge", data={"number": number})
-        await hub.drive("channels.look_and_publish", channel="chat:lounge", member=ada.id)
+            await hub.nodes[0].api.call("publish", channel="chat:salon", data={"number": number})
+        await hub.drive("channels.look_and_publish", channel="chat:salon", member=ada.id)
         assert (await ada.heard.publications(4))[-1] == {"from": "the console", "list": [1, None, "<b>&</b>"]}
         await eve.heard.publications(4)
 

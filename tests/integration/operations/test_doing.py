@@ -55,6 +55,13 @@ async def test_a_client_of_another_user_stays(nodes: TwoNodes, operator: Person)
     await client.settled()
 
 
+async def test_it_takes_one_client_and_not_all_of_a_user(nodes: TwoNodes, operator: Person) -> None:
+    """Nor, with no user either, everybody who is anonymous."""
+    for user in ("bob", ""):
+        answer = await do(nodes.a, "/connections/disconnect", {"user": user, "client": ""}, operator)
+        assert (answer.status, answer.json["field"]) == (400, "client")
+
+
 async def test_a_session_is_ended_with_its_connections(nodes: TwoNodes, operator: Person) -> None:
     ann = await nodes.a.person()
     async with await nodes.a.connected(ann) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -152,6 +153,32 @@ async def test_who_was_subscribed_by_others_is_sent_away(node: RestNode) -> None
         assert not stranger.unread("pub", LOGS)
         [connection] = node.hub.registry.of_user(operator.id)
         assert LOGS in connection.subscriptions
+
+
+async def test_who_is_only_being_subscribed_is_no_stranger(node: RestNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine takes its time, and a round of the feed comes in between."""
+    operator = await node.person(role=Role.OPS)
+    engine, has_begun, may_go_on = node.hub.engine, asyncio.Event(), asyncio.Event()
+    subscribe = engine.subscribe
+
+    async def slowly(channel: str) -> None:
+        has_begun.set()
+        await may_go_on.wait()
+        await subscribe(channel)
+
+    monkeypatch.setattr(engine, "subscribe", slowly)
+    may_go_on.set()
+    async with await node.connected(operator) as client:
+        may_go_on.clear()
+        has_begun.clear()
+        await client.cast("rpc", method="ops.watch", data={"topics": ["overview"]})
+        await has_begun.wait()
+        await node.operations._watching.renew()
+        may_go_on.set()
+        await client.push("subscribe", OVERVIEW)
+        await node.operations._watching.renew()
+        await client.data(OVERVIEW, 1)
+        assert not client.unread("unsubscribe", OVERVIEW)
 
 
 async def test_watching_ends_with_the_role(node: RestNode) -> None:

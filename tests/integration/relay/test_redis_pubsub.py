@@ -36,6 +36,7 @@ async def test_messages_of_the_patterns_are_published_in_order(redis_server: Red
             await publish(redis_server, channel, seq)
         await publish(redis_server, "other", 9)
         await world.has_seqs("a", range(3))
+        await eventually(lambda: source.histograms()["consumer_lag_s.feed"].count == 3)
     assert source.measures()["redis_received.feed"] == 3
 
 

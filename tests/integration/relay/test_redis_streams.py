@@ -43,6 +43,8 @@ async def test_entries_arrive_in_order_and_are_acknowledged(redis_server: RedisS
         await has_pending(redis_server, 0)
         await eventually(lambda: source.measures()["redis_acknowledged.orders"] == 30)
         assert source.measures()["redis_received.orders"] == 30
+        (lag_s,) = source.histograms().values()
+        assert lag_s.count == 30
     assert await redis_server.execute("XLEN", STREAM) == 30
 
 

@@ -185,6 +185,7 @@ async def test_preflight_of_a_named_page(node: RestNode) -> None:
     assert {"PUT", "PATCH", "DELETE"} <= set(answer.headers["access-control-allow-methods"].split(", "))
     allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
     assert {"authorization", "content-type", "x-syncline", "idempotency-key", "if-match"} <= set(allowed)
+    assert {"traceparent", "tracestate"} <= set(allowed)
 
 
 @pytest.mark.parametrize("origin", EVIL)

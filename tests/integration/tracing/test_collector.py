@@ -144,7 +144,7 @@ async def test_a_collector_that_is_gone_costs_neither_memory_nor_the_stop(way: s
             counted = await measures(node)
             assert counted["spans_exported"] == 0
             assert counted["spans_waiting"] <= 2_048
-            assert counted["spans_dropped"] + counted["spans_waiting"] >= 2 * PUBLICATIONS
+            assert counted["spans_dropped"] > PUBLICATIONS  # most of them: two each
             await ended_in_order(node)
 
 

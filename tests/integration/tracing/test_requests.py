@@ -6,12 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from opentelemetry.sdk.resources import Resource
 
 from hub.tracing import CURRENT, Kind, TraceContext
 from observability.config import TracingConfig
 from observability.tracing.memory import TraceMemory
-from observability.tracing.provider import sdk_tracer
 from observability.tracing.sampling import Sampling
 from observability.tracing.tracer import OtelTracer
 from tests.support.api_client import API_KEY
@@ -118,7 +116,7 @@ async def test_ten_thousand_sampled_parents_on_one_connection_are_followed_up_to
     memory = TraceMemory(10, "uid", "name")
     config = TracingConfig(is_enabled=True, sample_ratio=0, max_followed_per_s=CAP)
     sampling = Sampling(config, None, clock)
-    tracer = OtelTracer(sdk_tracer(Resource({}), "1", None), sampling, clock, memory.add)
+    tracer = OtelTracer(sampling, clock, memory.add)
     async with local_server(tracer=tracer) as server:
         assert await _pipelined(server.port, 10_000) == 10_000
 

@@ -30,7 +30,7 @@ globalThis.app = {
     return null;
   },
 
-  /** Log in with the package; `broken` is a document that cannot be had, which is asked for at each publication. */
+  /** Log in with the package; `broken` is a document that cannot be had, which is asked for, twice, at each publication. */
   async start(url, credentials, channel, broken) {
     const tracing = provider ? { api } : {};
     const client = createSyncline({ url, isAlone: true, tracing });
@@ -41,7 +41,12 @@ globalThis.app = {
       subscribed: () => (isSubscribed = true),
       publication(publication) {
         show(publication);
-        if (broken) client.rpc("state.get", { key: broken }).catch((error) => heard.push({ failure: error.status }));
+        if (!broken) return;
+        const headers = {};
+        api.propagation.inject(api.context.active(), headers); // as OpenTelemetry's own instrumentation does
+        const path = `/v1/state/${broken}`;
+        for (const ask of [client.rpc("state.get", { key: broken }), client.request({ method: "GET", path, headers })])
+          ask.catch((error) => heard.push({ failure: error.status }));
       },
     });
     return reached(() => isSubscribed);

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from composition.measures import StorageMeasures, add_gauges
+from composition.measures import StorageMeasures, add_gauges, add_histograms
 from hub.config import HubConfig
 from hub.engines.memory import MemoryEngine
+from hub.histogram import Histogram
 from hub.hub import Hub
 from storage.database import Query, Storage
 from tests.support.clock import FakeClock
@@ -47,3 +48,20 @@ async def test_a_storage_counts_each_database_once(storage: Storage) -> None:
     after = measures.measures()
     assert after["storage_commits"] - before["storage_commits"] == 2
     assert after["storage_waiting"] == 0
+
+
+async def test_a_storage_tells_of_its_connections_and_how_long_units_take(storage: Storage) -> None:
+    measures = StorageMeasures(storage)
+    await storage.auth.run(lambda tx: tx.execute(ADD, "a", "1"))
+    await storage.relay.run(lambda tx: tx.execute(ADD, "b", "2"))
+    now = measures.measures()
+    assert measures.unit_s.count == 2
+    for part in ("auth", "business", "relay"):
+        assert now[f"storage_connections_in_use.{part}"] == now[f"storage_callers_waiting.{part}"] == 0
+    assert now["storage_connections_idle.auth"] >= 1
+
+
+async def test_two_distributions_of_one_name(hub: Hub) -> None:
+    add_histograms(hub, {"tested_s": Histogram()})
+    with pytest.raises(ValueError, match="tested_s is measured twice"):
+        add_histograms(hub, {"tested_s": Histogram()})

@@ -203,3 +203,36 @@ async def test_without_an_engine_nothing_is_asked() -> None:
         cluster.bus.is_down = False
         assert await asking.ask("test", None)
         await pass_time(1)
+
+
+async def test_parts_of_the_platform_may_answer_more_kinds() -> None:
+    async with Cluster(2) as cluster:
+        asked, other = cluster.nodes
+
+        async def answer(about: Raw) -> AsyncIterator[object]:
+            yield msgspec.json.decode(about)
+
+        for node in cluster.nodes:
+            node.hub.survey.serve("echo", answer)
+            with pytest.raises(ValueError, match="echo"):
+                node.hub.survey.serve("echo", answer)
+        surveyed = await asked.hub.survey.ask("echo", 7)
+        assert {uid: decoded(chunks, int) for uid, chunks in surveyed.answers.items()} == {
+            asked.hub.uid: [7],
+            other.hub.uid: [7],
+        }
+
+
+async def test_what_is_told_is_heard_by_the_others_and_waited_for_by_nobody() -> None:
+    heard: list[object] = []
+
+    async def hear(about: Raw) -> AsyncIterator[object]:
+        heard.append(msgspec.json.decode(about))
+        yield "an answer that nobody asked for"
+
+    async with Cluster(2) as cluster:
+        for node in cluster.nodes:
+            node.hub.survey.serve("news", hear)
+        await cluster.nodes[0].hub.survey.tell("news", ["a"])
+        await idle()
+        assert heard == [["a"]]  # by the other one alone

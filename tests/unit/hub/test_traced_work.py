@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from msgspec import UNSET, Raw
 
@@ -114,6 +116,34 @@ async def test_a_fault_of_ours_is_one() -> None:
         await node.call()
     span = node.tracer.one("rpc note")
     assert (span.error, span.detail) == ("ZeroDivisionError", "")
+
+
+class Lines(logging.Handler):
+    """Notes in which context each line is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contexts: list[TraceContext | None] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        del record
+        self.contexts.append(CURRENT.get())
+
+
+@pytest.mark.parametrize("samples", [True, False])
+async def test_what_failed_is_logged_in_the_context_that_it_came_out_of(samples: bool) -> None:
+    node, lines = Calls(), Lines()
+    node.tracer.samples = samples
+    node.refusal = ZeroDivisionError()
+    client = await node.connected()
+    logger = logging.getLogger("hub.connection")
+    logger.addHandler(lines)
+    try:
+        await client.call("rpc", method="note", data={})
+    finally:
+        logger.removeHandler(lines)
+    assert lines.contexts == [node.tracer.one("rpc note").context if samples else None]
+    assert CURRENT.get() is None
 
 
 async def test_a_method_that_nobody_serves_has_no_span() -> None:

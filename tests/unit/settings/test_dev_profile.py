@@ -76,6 +76,16 @@ def test_what_is_configured_wins(load: Load) -> None:
     assert settings.log.level == "error"
 
 
+def test_the_console_comes_with_the_accounts(load: Load) -> None:
+    settings = dev_settings(load)
+    assert settings.console.enabled
+    assert settings.prometheus.enabled
+    assert (settings.opentelemetry.enabled, settings.opentelemetry.sample_ratio) == (True, 1)
+    assert not dev_settings(load, {"accounts": {"enabled": False}}).console.enabled
+    assert not dev_settings(load, env={"SYNCLINE_ACCOUNTS__ENABLED": "false"}).console.enabled
+    assert not dev_settings(load, {"console": {"enabled": False}}).console.enabled
+
+
 def test_the_demo_namespace_joins_those_configured(load: Load) -> None:
     settings = dev_settings(load, {"channel": {"namespaces": [{"name": "chat"}]}})
     assert [shown(namespace) for namespace in settings.channel.namespaces] == [{"name": "chat"}, DEMO]

@@ -3,7 +3,6 @@ import { tickLabel, ticksOf, widthOf, type Window } from "./axis.js";
 
 interface Props {
   window: Window;
-  whole: Window;
   onPick: (window: Window) => void;
 }
 

@@ -33,17 +33,20 @@ export interface Layout {
   readonly startNs: bigint;
 }
 
-interface Timed {
-  readonly key: string;
+interface Interval {
   readonly span: SpanView;
   readonly startMs: number;
   readonly endMs: number;
 }
 
+interface Timed extends Interval {
+  readonly key: string;
+}
+
 /** Every span has one row, whatever its parents are: missing, later than itself, or in a circle. */
 export function layOut(spans: readonly SpanView[]): Layout {
   const startNs = earliest(spans);
-  const timed = spans.map((span, index) => timedOf(span, index, startNs)).sort(byStart);
+  const timed = withKeys(spans.map((span) => timedOf(span, startNs)).sort(byStart));
   const forest = new Forest(timed);
   const durationMs = timed.reduce((longest, { endMs }) => Math.max(longest, endMs), 0);
   return { rows: forest.rows(), durationMs, startNs };
@@ -55,14 +58,29 @@ function earliest(spans: readonly SpanView[]): bigint {
 }
 
 /** A clock that was set back must not make a span end before it began. */
-function timedOf(span: SpanView, index: number, startNs: bigint): Timed {
+function timedOf(span: SpanView, startNs: bigint): Interval {
   const startMs = Number(BigInt(span.start_ns) - startNs) / 1e6;
   const endMs = Math.max(startMs, Number(BigInt(span.end_ns) - startNs) / 1e6);
-  return { key: `${index}:${span.span_id}`, span, startMs, endMs };
+  return { span, startMs, endMs };
 }
 
-function byStart(a: Timed, b: Timed): number {
-  return a.startMs - b.startMs || b.endMs - a.endMs || a.key.localeCompare(b.key);
+function byStart(a: Interval, b: Interval): number {
+  return a.startMs - b.startMs || b.endMs - a.endMs || compareIds(a.span, b.span);
+}
+
+function compareIds(a: SpanView, b: SpanView): number {
+  return a.span_id < b.span_id ? -1 : Number(a.span_id > b.span_id);
+}
+
+/** A span keeps its key when others come in later. */
+function withKeys(intervals: readonly Interval[]): Timed[] {
+  const counts = new Map<string, number>();
+  return intervals.map((interval) => {
+    const { span_id } = interval.span;
+    const count = counts.get(span_id) ?? 0;
+    counts.set(span_id, count + 1);
+    return { ...interval, key: `span:${span_id}:${count}` };
+  });
 }
 
 class Forest {

@@ -114,6 +114,8 @@ function OutsideName({ row: { label, spanId } }: { row: OutsideRow }) {
 
 function BarLine({ row, bar }: { row: Row; bar: Bar }) {
   const text = row.kind === "span" ? formatMs(row.endMs - row.startMs) : "not known";
+  const isFailed = row.kind === "span" && row.span.error !== "";
+  const isPlain = row.kind === "span" && !isFailed;
   const place = bar.at + bar.width < 0.8 ? "after" : bar.at > 0.2 ? "before" : "inside";
   const label = {
     after: { left: percent(bar.at + bar.width) },
@@ -125,10 +127,10 @@ function BarLine({ row, bar }: { row: Row; bar: Bar }) {
       <span
         class="bar"
         title={row.kind === "span" ? text : "When it began and ended is known where it was made"}
-        data-failed={row.kind === "span" && row.span.error !== ""}
+        data-failed={isFailed}
         style={{ left: percent(bar.at), width: percent(bar.width) }}
       />
-      <span class="bar-label num" data-place={place} style={label}>
+      <span class="bar-label num" data-place={place} data-plain={isPlain} style={label}>
         {text}
       </span>
     </>

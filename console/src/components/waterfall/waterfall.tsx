@@ -1,22 +1,23 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import { nextRow } from "../../row_steps.js";
-import { IconButton } from "../button.js";
-import { wholeOf, zoomed, type Window } from "./axis.js";
+import { wholeOf, type Window } from "./axis.js";
 import { AxisHead } from "./axis_head.js";
 import { unfolded, type Layout, type Row } from "./layout.js";
 import { SpanLine } from "./span_line.js";
 import { extentOf } from "./extent.js";
-import { legend, windowAfter } from "./waterfall_keys.js";
+import { windowAfter } from "./waterfall_keys.js";
+import { WaterfallTools } from "./waterfall_tools.js";
 
 interface Props {
   layout: Layout;
   /** The row whose attributes are shown beside it. */
   openKey: string;
   onOpen: (row: Row) => void;
+  onClose: () => void;
 }
 
 /** The spans of one trace over their time, as a tree that the keyboard walks, folds and zooms. */
-export function Waterfall({ layout, openKey, onOpen }: Props) {
+export function Waterfall({ layout, openKey, onOpen, onClose }: Props) {
   const whole = wholeOf(layout.durationMs);
   const [chosen, setChosen] = useState<Window | null>(null);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
@@ -41,6 +42,7 @@ export function Waterfall({ layout, openKey, onOpen }: Props) {
     else if (key === "ArrowLeft" && row.numBelow && !folded.has(row.key)) fold(row, true);
     else if (key === "ArrowLeft") focus(parentIndex(rows, index));
     else if (key === "Enter" || key === " ") onOpen(row);
+    else if (key === "Escape" && openKey) onClose();
     else return false;
     return true;
   };
@@ -56,23 +58,9 @@ export function Waterfall({ layout, openKey, onOpen }: Props) {
 
   return (
     <div class="waterfall-box">
-      <div class="waterfall-tools">
-        <dl class="waterfall-legend" aria-label="Keys">
-          {legend.map(([keys, meaning]) => (
-            <div key={keys}>
-              <dt>
-                <kbd>{keys}</kbd>
-              </dt>
-              <dd>{meaning}</dd>
-            </div>
-          ))}
-        </dl>
-        <IconButton icon="minus" label="Zoom out" onClick={() => setChosen(zoomed(window, "out", whole))} />
-        <IconButton icon="plus" label="Zoom in" onClick={() => setChosen(zoomed(window, "in", whole))} />
-        <IconButton icon="fit" label="Whole trace" disabled={chosen === null} onClick={() => setChosen(null)} />
-      </div>
+      <WaterfallTools window={window} whole={whole} isWhole={chosen === null} onPick={setChosen} />
       <div class="waterfall" role="treegrid" aria-label="Spans" aria-rowcount={rows.length + 1}>
-        <AxisHead window={window} whole={whole} onPick={setChosen} />
+        <AxisHead window={window} onPick={setChosen} />
         <div role="rowgroup" ref={body} class="waterfall-rows">
           {rows.map((row, index) => (
             <SpanLine

@@ -7,7 +7,7 @@ export interface Extent {
 
 type Zoom = (window: Window, whole: Window, extent: Extent) => Window;
 
-const zooms: Record<string, Zoom> = {
+const zooms = new Map<string, Zoom>(Object.entries({
   "+": (window, whole, extent) => zoomed(window, "in", whole, inside(extent, window)),
   "=": (window, whole, extent) => zoomed(window, "in", whole, inside(extent, window)),
   "-": (window, whole, extent) => zoomed(window, "out", whole, inside(extent, window)),
@@ -15,11 +15,11 @@ const zooms: Record<string, Zoom> = {
   f: (_window, whole, { startMs, endMs }) => fittedTo(startMs, endMs, whole),
   "[": (window, whole) => panned(window, "left", whole),
   "]": (window, whole) => panned(window, "right", whole),
-};
+} satisfies Record<string, Zoom>));
 
 /** What a key makes of the part of the trace that is to be seen; null for keys that mean nothing here. */
 export function windowAfter(key: string, window: Window, durationMs: number, extent: Extent): Window | null {
-  return zooms[key]?.(window, wholeOf(durationMs), extent) ?? null;
+  return zooms.get(key)?.(window, wholeOf(durationMs), extent) ?? null;
 }
 
 /** Zooming goes around the middle of what is to be seen of the span; around the middle of all where nothing is. */

@@ -4,11 +4,12 @@ import { TextField } from "../../components/field.js";
 import { Page, Toolbar } from "../../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../../components/states.js";
 import { Table, type Column } from "../../components/table.js";
-import { useDebounced } from "../../debounced.js";
 import { formatCount } from "../../format.js";
+import { useLasting } from "../../lasting.js";
 import { useResource } from "../../resource.js";
 import { go, href, route, setQuery } from "../../router.js";
 import type { ChannelsView, ChannelView } from "../../types.js";
+import { useDebounced } from "../../use_debounced.js";
 
 const limit = 500;
 const everyMs = 5_000;
@@ -17,7 +18,7 @@ const everyMs = 5_000;
 export function ChannelList() {
   const pattern = route.value.query.get("pattern") ?? "";
   const asked = useDebounced(pattern.trim());
-  const resource = useResource(asked, () => api.channels({ pattern: asked, limit }), everyMs);
+  const resource = useLasting(useResource(asked, () => api.channels({ pattern: asked, limit }), everyMs));
   return (
     <Page
       title="Channels"
@@ -42,7 +43,7 @@ export function ChannelList() {
       </Toolbar>
       <Loaded resource={resource}>
         {(view) => (
-          <>
+          <div class="lasting" data-stale={resource.isStale}>
             <SilentNodes names={view.silent} />
             <Table
               label="Channels"
@@ -52,7 +53,7 @@ export function ChannelList() {
               onOpen={({ name }) => go(href("channels", [name]))}
               empty={<NoChannels pattern={asked} />}
             />
-          </>
+          </div>
         )}
       </Loaded>
     </Page>

@@ -39,13 +39,7 @@ export function HistoryCard({ channel }: { channel: ChannelDetailView }) {
         {channel.offset !== null && (
           <div class="card-tools">
             {numNewer > 0 && <span class="muted num">{formatCount(numNewer)} newer</span>}
-            <Select
-              label="At most"
-              isLabelHidden
-              value={limit}
-              options={limits.map((value) => [value, `Last ${value}`])}
-              onPick={setLimit}
-            />
+            <LimitSelect limit={limit} onPick={setLimit} />
             <Button isBusy={isBusy} onClick={() => void load()}>
               {history ? "Load again" : "Load"}
             </Button>
@@ -68,6 +62,11 @@ export function HistoryCard({ channel }: { channel: ChannelDetailView }) {
       )}
     </section>
   );
+}
+
+function LimitSelect({ limit, onPick }: { limit: string; onPick: (limit: string) => void }) {
+  const options = limits.map((value) => [value, `Last ${value}`] as const);
+  return <Select label="At most" isLabelHidden value={limit} options={options} onPick={onPick} />;
 }
 
 function Failed({ failure, onRetry }: { failure: unknown; onRetry: () => void }) {

@@ -6,7 +6,6 @@ import { Confirm } from "../../components/confirm.js";
 import { TextArea } from "../../components/field.js";
 import { formatCount } from "../../format.js";
 import { href } from "../../router.js";
-import { sentenceOf } from "../../session.js";
 import type { PublishedView, TestPublication } from "../../types.js";
 import { parseJson, parseTags, tidied, type Fault } from "./draft.js";
 
@@ -68,20 +67,25 @@ export function PublishCard({ channel, onPublished }: Props) {
       <p class="publish-result" role="status">
         {published && <Published view={published} />}
       </p>
-      {asking && (
-        <Confirm
-          title="Publish this message?"
-          action="Publish"
-          onConfirm={() => publish(asking)}
-          onClose={() => setAsking(null)}
-        >
-          <p>
-            Every subscriber of <code>{channel}</code> gets it, as from any publisher, and so does its history. It cannot
-            be taken back. The audit trail has that you did it.
-          </p>
-        </Confirm>
-      )}
+      {asking && <PublishDialog body={asking} onConfirm={publish} onClose={() => setAsking(null)} />}
     </section>
+  );
+}
+
+interface DialogProps {
+  body: TestPublication;
+  onConfirm: (body: TestPublication) => Promise<void>;
+  onClose: () => void;
+}
+
+function PublishDialog({ body, onConfirm, onClose }: DialogProps) {
+  return (
+    <Confirm title="Publish this message?" action="Publish" onConfirm={() => onConfirm(body)} onClose={onClose}>
+      <p>
+        Every subscriber of <code>{body.channel}</code> gets it, as from any publisher, and so does its history. It cannot be
+        taken back. The audit trail has that you did it.
+      </p>
+    </Confirm>
   );
 }
 
@@ -98,16 +102,14 @@ function faultText({ message, line, column }: Fault): string {
   return `Line ${line}, column ${column}: ${message}`;
 }
 
-const refusals: Record<string, string> = {
-  platform_channel: "This channel belongs to the platform: nobody publishes to it by hand.",
-};
+const platformSentence = "This channel belongs to the platform: nobody publishes to it by hand.";
 
 /** Where the server's word alone says too little. */
 async function refusedInWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (failure) {
-    if (!(failure instanceof SynclineError) || !refusals[failure.code]) throw failure;
-    throw new SynclineError(failure.status, failure.code, refusals[failure.code] ?? sentenceOf(failure));
+    if (!(failure instanceof SynclineError) || failure.code !== "platform_channel") throw failure;
+    throw new SynclineError(failure.status, failure.code, platformSentence);
   }
 }

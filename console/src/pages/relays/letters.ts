@@ -32,7 +32,7 @@ export function jsonBody({ body, is_cut }: DeadLetterView): { readonly value: Js
   }
 }
 
-const reasons: Record<string, string> = {
+const reasons = new Map(Object.entries({
   malformed: "It could not be read: no JSON, no UTF-8, nested too deeply, or an attribute is missing.",
   oversize: "It is longer than max_message_size.",
   unknown_version: "It is a CloudEvent of a version other than 1.0.",
@@ -42,9 +42,9 @@ const reasons: Record<string, string> = {
   refused: "Its data are no JSON, or no object where the namespace takes objects only.",
   delivery_limit: "It was delivered too often without being acknowledged.",
   fault: "A fault of ours, several times in a row. The log of the node has it.",
-};
+}));
 
 /** What a reason means; "" for words of a carrier's own. */
 export function reasonText(reason: string): string {
-  return reasons[reason] ?? "";
+  return reasons.get(reason) ?? "";
 }

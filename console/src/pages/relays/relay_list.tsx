@@ -5,10 +5,10 @@ import { NodeName } from "../../components/node_name.js";
 import { Page, Panel, Split } from "../../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../../components/states.js";
 import { Table, type Column } from "../../components/table.js";
-import { formatCount, formatDuration, formatRate, plural } from "../../format.js";
+import { formatCount, formatDuration, formatRate } from "../../format.js";
 import { useResource } from "../../resource.js";
 import { href } from "../../router.js";
-import type { RelayView } from "../../types.js";
+import type { RelaysView, RelayView } from "../../types.js";
 import { RelayDetails } from "./relay_details.js";
 import { factsOf, keyOf, kindName, ratesOf, type Facts, type Rates, type Reading } from "./relay_rates.js";
 
@@ -25,11 +25,12 @@ export interface RelayRow {
 /** What brings events in from other systems, and takes them out. */
 export function RelayList() {
   const readings = useRef<{ before: Reading | null; last: Reading | null }>({ before: null, last: null });
-  const resource = useResource("relays", async () => {
+  const read = async (): Promise<RelaysView> => {
     const view = await api.relays();
     readings.current = { before: readings.current.last, last: { atMs: performance.now(), relays: view.relays } };
     return view;
-  }, everyMs);
+  };
+  const resource = useResource("relays", read, everyMs);
   const [openKey, setOpenKey] = useState("");
   const { before, last } = readings.current;
   const rows = (resource.data?.relays ?? []).map((relay) => rowOf(relay, before, last));
@@ -55,6 +56,7 @@ export function RelayList() {
                 rows={rows}
                 keyOf={({ relay }) => keyOf(relay)}
                 openKey={openKey}
+                initialSorting={{ key: "name", isDescending: false }}
                 onOpen={({ relay }) => setOpenKey(keyOf(relay) === openKey ? "" : keyOf(relay))}
                 empty={<NoRelays />}
               />
@@ -149,7 +151,13 @@ const columns: readonly Column<RelayRow>[] = [
     key: "letters",
     title: "Dead letters",
     render: ({ relay: { name, has_dead_letters } }) =>
-      has_dead_letters ? <a href={href("relays", [name])}>Inspect</a> : <span class="muted">–</span>,
+      has_dead_letters ? (
+        <a href={href("relays", [name])} tabIndex={-1}>
+          Inspect
+        </a>
+      ) : (
+        <span class="muted">–</span>
+      ),
   },
   {
     key: "detail",
@@ -165,8 +173,4 @@ const columns: readonly Column<RelayRow>[] = [
 
 export function rateText(rate: number | null): string {
   return rate === null ? "–" : formatRate(Math.round(rate * 100) / 100);
-}
-
-export function numLetters(count: number): string {
-  return plural(count, "dead letter");
 }

@@ -7,15 +7,16 @@ import { Page, Toolbar } from "../../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../../components/states.js";
 import { Table, type Column } from "../../components/table.js";
 import { Time } from "../../components/time.js";
-import { useDebounced } from "../../debounced.js";
 import { formatCount, formatMs, plural } from "../../format.js";
+import { useLasting } from "../../lasting.js";
 import { liveTraces } from "../../live.js";
 import { useResource } from "../../resource.js";
 import { go, href, route, setQuery } from "../../router.js";
 import type { TraceSummary, TracesView } from "../../types.js";
+import { useDebounced } from "../../use_debounced.js";
 import { useWatch } from "../../use_watch.js";
 import { accepts, filterOf, isFiltering, type TraceFilter } from "./trace_filter.js";
-import { merged } from "./trace_joining.js";
+import { merged } from "./trace_merging.js";
 
 const limit = 200;
 /** What comes live may lack something: a node that was silent for a moment, a summary that was left out. */
@@ -27,7 +28,8 @@ export function TraceList() {
   const [held, setHeld] = useState<readonly TraceSummary[] | null>(null);
   const filter = filterOf(route.value.query);
   const asked = useDebounced(JSON.stringify(filter));
-  const resource = useResource(asked, () => api.traces(queryOf(JSON.parse(asked) as TraceFilter)), everyMs);
+  const load = (): Promise<TracesView> => api.traces(queryOf(JSON.parse(asked) as TraceFilter));
+  const resource = useLasting(useResource(asked, load, everyMs));
   const now = merged(resource.data?.traces ?? [], liveTraces.value, limit).filter((trace) => accepts(filter, trace));
   const shown = held ?? now;
   return (
@@ -39,7 +41,7 @@ export function TraceList() {
       <Filters filter={filter} />
       <Loaded resource={resource}>
         {(view) => (
-          <>
+          <div class="lasting" data-stale={resource.isStale}>
             <SilentNodes names={view.silent} />
             <Table
               label="Traces"
@@ -49,7 +51,7 @@ export function TraceList() {
               onOpen={({ trace_id }) => go(href("traces", [trace_id]))}
               empty={<NoTraces view={view} filter={filter} />}
             />
-          </>
+          </div>
         )}
       </Loaded>
     </Page>

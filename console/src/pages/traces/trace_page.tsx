@@ -79,6 +79,7 @@ function Spans({ view }: { view: TraceView }) {
           layout={layout}
           openKey={openKey}
           onOpen={(row: Row) => setOpenKey(row.key === openKey ? "" : row.key)}
+          onClose={() => setOpenKey("")}
         />
       </Split>
     </>

@@ -6,7 +6,7 @@ export const scenarios = {
   async look_and_publish(hub) {
     await withConsole(hub, async (page) => {
       await enter(page, hub, "#/channels");
-      await page.getByLabel("Name").fill("lounge");
+      await page.getByLabel("Name").fill("salon");
       await shows(page, () => rows(page, "Channels").count(), 1);
       await rows(page, "Channels").first().click();
       await page.getByRole("heading", { level: 1, name: hub.channel }).waitFor();

@@ -88,7 +88,10 @@ export const scenarios = {
       await page.keyboard.press("Tab");
       for (let step = 0; step < 10 && !(await isRowFocused(page)); step += 1) await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
-      await page.getByRole("complementary", { name: "Details" }).getByRole("button", { name: "Disconnect…" }).focus();
+      await page.getByRole("complementary", { name: "Details" }).waitFor();
+      await page.keyboard.press("Tab");
+      await page.keyboard.press("Tab");
+      await shows(page, () => page.evaluate(() => document.activeElement.textContent), "Disconnect…");
       await page.keyboard.press("Enter");
       const dialog = page.getByRole("dialog", { name: "Disconnect this connection?" });
       await dialog.waitFor();

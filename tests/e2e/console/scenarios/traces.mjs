@@ -33,6 +33,7 @@ export const scenarios = {
       await page.getByLabel("Errors only").uncheck();
       await page.getByLabel("Text").fill("");
       await pauses(page, hub);
+      await seesItsOwnAcknowledgement(page, hub);
     });
   },
 };
@@ -68,13 +69,11 @@ async function walks(page) {
   await page.keyboard.press("End");
   const axis = page.getByRole("columnheader", { name: "Time" });
   const whole = await axis.innerText();
-  await page.keyboard.press("f");
-  await shows(page, async () => (await axis.innerText()) !== whole, true);
-  await page.keyboard.press("]");
-  await page.keyboard.press("0");
-  await shows(page, () => axis.innerText(), whole);
   await page.keyboard.press("+");
+  await shows(page, async () => (await axis.innerText()) !== whole, true);
   await page.keyboard.press("-");
+  await shows(page, () => axis.innerText(), whole);
+  for (const key of ["f", "+", "]", "[", "0"]) await page.keyboard.press(key);
   await shows(page, () => axis.innerText(), whole);
   await page.getByRole("button", { name: "Zoom in" }).click();
   await page.getByRole("button", { name: "Whole trace" }).click();
@@ -82,6 +81,15 @@ async function walks(page) {
   const details = page.getByRole("complementary", { name: "Details" });
   await details.getByText("messaging.destination.template").waitFor();
   await page.keyboard.press("Escape");
+  await details.waitFor({ state: "detached" });
+}
+
+/** The console is a client as any other: it has told the server that it has seen what was published to it. */
+async function seesItsOwnAcknowledgement(page, hub) {
+  await page.goto(`${hub.url}/console/#/traces?text=publish+sessions`);
+  await rows(page, "Traces").filter({ hasText: "Seen" }).first().click();
+  await spans(page).filter({ hasText: "acknowledge sessions" }).first().waitFor();
+  await page.getByRole("list", { name: "Summary" }).getByText(/^[1-9]\d* acknowledgements?$/).waitFor();
 }
 
 /** What comes in while the list is held is counted, and shown afterwards. */

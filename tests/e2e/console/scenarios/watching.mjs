@@ -61,9 +61,8 @@ export const scenarios = {
       await enter(page, hub, "#/logs");
       const lines = page.getByRole("list", { name: "Log lines, oldest first" }).locator(":scope > li");
       await lines.filter({ hasText: "connection_opened" }).last().waitFor();
-      const traced = lines.filter({ hasText: "connection_opened" }).last();
-      await traced.getByRole("button").click();
-      const link = traced.getByRole("link").first();
+      await lines.filter({ hasText: "connection_opened" }).last().getByRole("button").click();
+      const link = page.locator('.log-line[data-open="true"]').getByRole("link").first();
       const trace = await link.textContent();
       assert.match(trace, /^[0-9a-f]{32}$/);
       await link.click();
@@ -98,6 +97,7 @@ export const scenarios = {
       isCut = true;
       for (const wire of wires) await wire.close({ code: 1001 });
       await page.getByText("Reconnecting. Live data stand still until the connection is back.").waitFor();
+      await picture(page, hub, "reconnecting");
       isCut = false;
       await isLive(page);
       const at = await page.evaluate(() => document.querySelector(".overview-nodes").textContent);
@@ -129,6 +129,8 @@ export const scenarios = {
       assert.equal(second, await rows(page, "Nodes").nth(1).evaluate((row) => row.textContent.slice(0, 40)));
       await page.keyboard.press("Enter");
       await page.getByRole("complementary", { name: "Details" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.getByRole("complementary", { name: "Details" }).waitFor({ state: "detached" });
       const outlines = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
       assert.equal(outlines, "solid");
     });

@@ -28,6 +28,18 @@ def test_numbers_and_truth_values_stay_what_they_are() -> None:
     assert [type(value) for value in told.values()] == [int, float, bool, bool]
 
 
+def test_what_is_ours_is_told_as_it_is_and_what_is_not_is_masked_beside_it() -> None:
+    attributes: dict[str, str | int | float | bool] = {
+        "syncline.offset": 4_111_111_111_111_111,  # as a card number is built, and none
+        "messaging.destination.name": "card:4111111111111111",
+    }
+
+    told = told_attributes(attributes)
+
+    assert told["syncline.offset"] == 4_111_111_111_111_111
+    assert "4111111111111111" not in str(told["messaging.destination.name"])
+
+
 def test_equal_values_of_different_types_are_kept_apart() -> None:
     assert told_value("x", 1) is not told_value("x", True)
     assert isinstance(told_value("x", 1.0), float)

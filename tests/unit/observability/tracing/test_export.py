@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from hub.tracing import Kind
+from observability.config import TracingConfig
 from observability.tracing import export as module
 from observability.tracing.export import CountingExporter, SpanQueue
+from observability.tracing.readable_spans import ReadableSpans
+from observability.tracing.sampling import Sampling
+from observability.tracing.tracer import OtelTracer
+from tests.support.clock import FakeClock
 from tests.support.patience import PATIENCE_S, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.trace import Tracer
 
 ROOM = 20
+
+
+def queue_of(exporter: SpanExporter) -> SpanQueue:
+    spans = ReadableSpans(Resource({}), InstrumentationScope("test"))
+    return SpanQueue(CountingExporter(exporter), ROOM, spans.make)
 
 
 class HeldExporter(SpanExporter):
@@ -45,14 +54,12 @@ class HeldExporter(SpanExporter):
 class World:
     def __init__(self, exporter: HeldExporter) -> None:
         self.exporter = exporter
-        self.queue = SpanQueue(CountingExporter(exporter), ROOM)
-        provider = TracerProvider(sampler=ALWAYS_ON, resource=Resource({}), shutdown_on_exit=False)
-        provider.add_span_processor(self.queue)
-        self.tracer: Tracer = provider.get_tracer("test")
+        self.queue = queue_of(exporter)
+        self.tracer = OtelTracer(Sampling(TracingConfig(), None, FakeClock()), FakeClock(), self.queue.add)
 
     def make(self, count: int) -> None:
         for _ in range(count):
-            self.tracer.start_span("x").end()
+            self.tracer.start_span("x", Kind.INTERNAL, None, {}).end()
 
     def counts(self) -> tuple[float, float, float]:
         measures = self.queue.measures()
@@ -136,7 +143,7 @@ def test_batches_larger_than_the_queue_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "50")
 
     with pytest.raises(ValueError, match="max_export_batch_size"):
-        SpanQueue(CountingExporter(HeldExporter()), ROOM)
+        queue_of(HeldExporter())
 
 
 async def test_closing_begins_once_and_takes_no_more_from_then_on(world: World) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from hub.tracing import Kind, TraceContext
 from observability.tracing import memory as module
-from observability.tracing.memory import MAX_CHANGED, MAX_SPANS, FinishedSpan, TraceMemory
+from observability.tracing.finished_span import FinishedSpan
+from observability.tracing.memory import MAX_CHANGED, MAX_SPANS, TraceMemory
 
 if TYPE_CHECKING:
     from hub.tracing import Attribute

@@ -37,6 +37,22 @@ from tests.unit.settings.conftest import API_KEY, HMAC_SECRET, Complain, Load
             "health.handler_prefix: '/healthz' belongs to the server itself",
         ),
         ({"websocket": {"write_timeout": "0s"}}, "websocket.write_timeout: must be more than 0s"),
+        ({"console": {"enabled": True}}, "console.enabled: needs accounts.enabled: nobody could log in"),
+        (
+            {
+                "console": {"enabled": True},
+                "accounts": {"enabled": True, "secret_key": "a" * 40},
+                "channel": {"namespaces": [{"name": "ops"}]},
+            },
+            "channel.namespaces: the console has a namespace 'ops' of its own: call this one otherwise",
+        ),
+        (
+            {
+                "console": {"enabled": True, "handler_prefix": "/v1"},
+                "accounts": {"enabled": True, "secret_key": "a" * 40},
+            },
+            "console.handler_prefix: '/v1' belongs to the server itself",
+        ),
         (
             {"shutdown": {"timeout": "10s", "drain_delay": "6s"}},
             "shutdown.timeout: must be at least drain_delay and drain_window together, which is 11s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from cloudevents.core.bindings.amqp import AMQPMessage, from_binary_event
 from cloudevents.core.formats.json import JSONFormat
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 from hub.relay.cloudevents import decode_event
 from hub.relay.entries import OutboxEntry
 from hub.relay.message import Message
-from hub.relay.sinks.cloud_event import TemplateInvalid, attributes_of, check_template, filled, rfc3339, tag_headers
+from hub.relay.sinks.cloud_event import (
+    TemplateInvalid,
+    attributes_of,
+    check_template,
+    filled,
+    rfc3339,
+    tag_headers,
+    trace_headers,
+)
 from hub.relay.sinks.rabbitmq import RabbitCarrier
 from hub.relay.sinks.redis_stream import RedisStreamCarrier
 
@@ -45,6 +54,16 @@ def test_attributes_say_what_where_and_when() -> None:
         "traceparent": "00-1-2-01",
     }
     assert tag_headers(ENTRY) == {"syncline-tag-plan": "free"}
+
+
+def test_the_context_of_a_trace_is_where_instrumented_consumers_look_too() -> None:
+    entry = msgspec.structs.replace(ENTRY, tags={"traceparent": "00-1-2-01", "tracestate": "a=b", "plan": "free"})
+    letter = RabbitCarrier(None, "events", "{type}", "/shop").letter(entry)  # type: ignore[arg-type]  # it sends nothing
+    assert trace_headers(entry) == {"traceparent": "00-1-2-01", "tracestate": "a=b"}
+    assert trace_headers(entry).items() <= letter.headers.items()
+    command = RedisStreamCarrier(None, "orders", 0, "/shop").command(entry)  # type: ignore[arg-type]  # it sends nothing
+    fields = dict(zip(command[3::2], command[4::2], strict=True))
+    assert trace_headers(entry).items() <= fields.items()
 
 
 def test_its_key_is_its_id_where_it_has_one_of_its_own() -> None:
