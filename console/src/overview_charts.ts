@@ -73,12 +73,14 @@ export const chartPlans: readonly ChartPlan[] = [
 export function linesOf(series: OverviewSeries, { metrics, fold }: ChartPlan, view: View): ChartLine[] {
   if (view === "all")
     return metrics.map(([metric, label], index) => ({
+      name: label,
       label,
       color: `--chart-${index + 1}`,
       values: series.folded(metric, fold),
     }));
   return series.nodes.flatMap(({ uid, name }) =>
     metrics.map(([metric, label], index) => ({
+      name: `${name} (${uid}) ${label}`,
       label: metrics.length > 1 ? `${nodeLabel(name)} ${label}` : nodeLabel(name),
       color: `--node-${nodeTone(uid)}`,
       isDashed: index > 0,

@@ -1,21 +1,17 @@
-import { signal } from "@preact/signals";
-
 /** What the server says of itself before anybody has logged in. */
 export interface Site {
   /** Path of its WebSocket endpoint. */
   readonly websocket: string;
-  readonly version: string;
 }
 
-export const site = signal<Site>({ websocket: "/connection/websocket", version: "" });
+const usual: Site = { websocket: "/connection/websocket" };
 
-/** A server that does not answer now is asked again by whatever comes next. */
+/** A server that does not answer now is taken for one with the usual paths: whatever comes next asks it again. */
 export async function fetchSite(): Promise<Site> {
   try {
     const response = await fetch("config.json", { cache: "no-store" });
-    if (response.ok) site.value = { ...site.peek(), ...((await response.json()) as Site) };
+    return response.ok ? { ...usual, ...((await response.json()) as Site) } : usual;
   } catch {
-    return site.peek();
+    return usual;
   }
-  return site.peek();
 }

@@ -6,6 +6,8 @@ import { axisTop, greatest } from "../scale.js";
 import { theme } from "../theme.js";
 
 export interface ChartLine {
+  /** Tells it from the other lines; in full, where the label had to be cut. */
+  readonly name: string;
   readonly label: string;
   /** A colour of tokens.css: "--chart-1". */
   readonly color: string;
@@ -35,7 +37,7 @@ const pointed = signal<number | null>(null);
 export function Chart({ title, note, seconds, lines, format, atLeast }: Props) {
   const index = pointed.value ?? lastWithValues(lines);
   const at = seconds[index];
-  const shape = JSON.stringify([theme.value, lines.map(({ label, color, isDashed }) => [label, color, isDashed])]);
+  const shape = JSON.stringify([theme.value, lines.map(({ name, color, isDashed }) => [name, color, isDashed])]);
   return (
     <figure class="chart">
       <figcaption class="chart-head">
@@ -44,8 +46,8 @@ export function Chart({ title, note, seconds, lines, format, atLeast }: Props) {
         <span class="chart-at num muted">{pointed.value !== null && at ? formatClock(at * 1000, 0) : ""}</span>
       </figcaption>
       <ul class="chart-legend">
-        {lines.map(({ label, color, isDashed, values }) => (
-          <li key={`${color} ${label}`}>
+        {lines.map(({ name, label, color, isDashed, values }) => (
+          <li key={name} title={name}>
             <span class="chart-key" data-color={color} data-dashed={isDashed === true} aria-hidden="true" />
             <span class="cut muted">{label}</span>
             <span class="num chart-value">{written(values[index], format)}</span>

@@ -78,3 +78,12 @@ async def test_what_has_happened_is_counted(node: NodeProcess) -> None:
     assert value_of(text, 'syncline_consumer_attached{carrier="rabbitmq",consumer="rabbits"}') == 0
     assert value_of(text, "syncline_engine_round_trip_seconds_count") > 0
     assert value_of(text, "process_resident_memory_bytes") > 10_000_000
+
+
+async def test_a_path_with_variables_is_its_template(node: NodeProcess) -> None:
+    for sid in ("0195", "0196"):
+        assert (await node.api.request("DELETE", f"/v1/sessions/{sid}")).status == 401
+    text = (await scraped(node)).body.decode()
+    series = 'syncline_http_request_duration_seconds_count{method="DELETE",route="/v1/sessions/{sid}",status="4xx"}'
+    assert value_of(text, series) == 2
+    assert "0195" not in text
