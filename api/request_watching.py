@@ -7,24 +7,27 @@ tenth of a publication over HTTP; the same function around the application's own
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aiohttp import web
-    from aiohttp.typedefs import Middleware
+    from aiohttp.typedefs import Handler
+
+    Around = Callable[[Handler], Handler]
 
 
-def watch_requests(runner: web.AppRunner, middlewares: Sequence[Middleware]) -> None:
+def watch_requests(runner: web.AppRunner, watchers: Sequence[Around]) -> None:
     """Put them around the application of a runner that is set up and does not listen yet; outermost first.
 
-    They see a request before its route is known, and its answer, also one that the application raises.
+    They see a request before its route is known, and its answer, also one that the application raises. A plain
+    function that returns what the handler returns is a third of a coroutine.
     """
     server = runner.server
     assert server is not None, "set the runner up before"
     handler: Any = server.request_handler
-    for middleware in reversed(middlewares):
-        handler = partial(middleware, handler=handler)
+    for around in reversed(watchers):
+        handler = around(handler)
     server.request_handler = handler

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -22,12 +22,11 @@ from api.websocket import WebSocketEdge
 from hub.protocol.codes import SHUTDOWN
 
 if TYPE_CHECKING:
-    from aiohttp.typedefs import Middleware
-
     from api.config import EdgeConfig
     from api.events import EventsEndpoint
     from api.http_times import HttpTimes
     from api.metrics import MetricsEndpoint
+    from api.request_watching import Around
     from api.rest.application import RestApplication
     from hub.connection import Connection
     from hub.hub import Hub
@@ -149,14 +148,20 @@ class Server:
         app.on_response_prepare.append(echo_request_id)
         return app
 
-    def _watchers(self, app: web.Application) -> list[Middleware]:
+    def _watchers(self, app: web.Application) -> list[Around]:
         """Outermost first; nothing is there for what is off."""
-        watchers = []
-        if self.tracer is not None:
-            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config)).middleware())
+        watchers: list[Around] = []
         if self.http_times is not None:
-            watchers.append(self.http_times.middleware())
+            watchers.append(self.http_times.around)
+        if self.tracer is not None:
+            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config)).around)
         return watchers
+
+    def _access_log(self) -> dict[str, Any]:
+        """Nothing is logged; where requests are measured, it is there."""
+        if self.http_times is None:
+            return {"access_log": None}
+        return {"access_log": logger, "access_log_class": self.http_times.access_logger()}
 
     def _add_client_routes(self, app: web.Application, *, has_internal: bool) -> None:
         """What frontends use. The operators' part of REST is for the internal port, where there is one."""
@@ -184,7 +189,7 @@ class Server:
     async def _listen(self, app: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(
             app,
-            access_log=None,
+            **self._access_log(),
             keepalive_timeout=KEEPALIVE_TIMEOUT_S,
             lingering_time=LINGERING_S,
             shutdown_timeout=HANDLER_GRACE_S,

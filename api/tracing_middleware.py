@@ -22,7 +22,7 @@ from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, parse
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
-    from aiohttp.typedefs import Handler, Middleware
+    from aiohttp.typedefs import Handler
     from multidict import CIMultiDictProxy
 
     from api.config import EdgeConfig
@@ -67,11 +67,11 @@ class RequestTracing:
         self._untraced = frozenset(paths)
         self._untraced_beginnings = tuple(path[:-1] for path in paths if path.endswith("*"))
 
-    def middleware(self) -> Middleware:
+    def around(self, handler: Handler) -> Handler:
         """For api.request_watching, not for the application: the route is looked up here where it is needed."""
         samples_root, follow = self._tracer.samples_root, self._follow
 
-        def trace(request: web.Request, handler: Handler) -> Awaitable[web.StreamResponse]:
+        def trace(request: web.Request) -> Awaitable[web.StreamResponse]:
             if TRACEPARENT in request.headers or samples_root():
                 return follow(request, handler)
             # Nobody resets it: every request sets its own, in a task of its own. A coroutine more, which could reset
@@ -92,6 +92,8 @@ class RequestTracing:
     async def _begin(self, request: web.Request) -> tuple[Span | None, TraceContext]:
         """The request's span, and its context; one that is not followed keeps its parent's ids, for logs."""
         parent = parent_of(request.headers)
+        if parent is not None and not parent.is_sampled:  # all there is behind a proxy that samples little
+            return None, parent
         route = await self._route(request)
         if self._is_untraced(request, route) or not self._is_followed(parent, request):
             return None, UNSAMPLED if parent is None else parent._replace(is_sampled=False)
@@ -100,7 +102,7 @@ class RequestTracing:
 
     def _is_followed(self, parent: TraceContext | None, request: web.Request) -> bool:
         if parent is not None:
-            return parent.is_sampled and self._tracer.follows(parent)
+            return self._tracer.follows(parent)
         # A header that is no context is as none, and this request has not been drawn for. Without one it has.
         return TRACEPARENT not in request.headers or self._tracer.samples_root()
 

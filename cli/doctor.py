@@ -24,6 +24,7 @@ from cli.configuration import (
 from cli.database_check import check_database
 from cli.redis_check import check_redis
 from cli.relay_check import check_relay
+from cli.telemetry_check import check_telemetry
 
 if TYPE_CHECKING:
     from settings.dev_secrets import DevSecrets
@@ -135,6 +136,7 @@ def check_configuration(choice: ConfigChoice) -> Iterator[Check]:
     checks = (check_database(loaded.settings, choice.data_dir), check_redis(loaded.settings))
     yield from filter(None, checks)
     yield from check_relay(loaded.settings)
+    yield from check_telemetry(loaded.settings)
 
 
 def check_ports(settings: Settings) -> Iterator[Check]:

@@ -6,18 +6,18 @@ Outside a context that is followed it costs a look at a context variable.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hub.span_failures import fail
-from hub.tracing import CURRENT, Kind
+from hub.tracing import CURRENT, SHARED, Kind
 from storage.database import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
 
-    from hub.tracing import TraceContext, Tracer
+    from hub.tracing import Attribute, Shared, TraceContext, Tracer
     from storage.database import Counters, Database, Dialect, Query, Row, Storage, Transaction, Value
 
 T = TypeVar("T")
@@ -27,6 +27,8 @@ SYSTEM_OF: Final = {"sqlite": "sqlite", "postgres": "postgresql"}
 
 UNIT: Final = "transaction"
 """`db.operation.name` of a unit of work."""
+
+NOTHING: Final[Mapping[str, Attribute]] = {}
 
 
 def trace_storage(storage: Storage, tracer: Tracer) -> Storage:
@@ -77,13 +79,23 @@ class TracedDatabase:
     async def run(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         context = _followed()
         if context is None:
-            return await self._database.run(work)
+            shared = SHARED.get()
+            return await (self._database.run(work) if not shared else self._run_shared(work, shared))
         with self._span(unit_name(work), context, UNIT):
             return await self._database.run(_carrying(context, work))
 
+    async def _run_shared(self, work: Callable[[Transaction], Coroutine[Any, Any, T]], shared: Shared) -> T:
+        """The events that it leaves have been told apart by whoever does it."""
+        with ExitStack() as spans:
+            for parent in shared.parents:
+                spans.enter_context(self._span(unit_name(work), parent, UNIT, {"syncline.batch_size": shared.size}))
+            return await self._database.run(work)
+
     @contextmanager
-    def _span(self, name: str, parent: TraceContext, operation: str) -> Iterator[None]:
-        attributes = {"db.system.name": SYSTEM_OF[self.dialect], "db.operation.name": operation}
+    def _span(
+        self, name: str, parent: TraceContext, operation: str, more: Mapping[str, Attribute] = NOTHING
+    ) -> Iterator[None]:
+        attributes = {"db.system.name": SYSTEM_OF[self.dialect], "db.operation.name": operation, **more}
         span = self._tracer.start_span(f"sql {name}", Kind.CLIENT, parent, attributes)
         try:
             yield

@@ -164,14 +164,15 @@ class Acknowledgements:
         return True
 
     def _note(self, expected: _Expected, entry: Shown, parent: TraceContext) -> None:
-        now_ms = self._hub.clock.now_s() * 1000
-        latency_ms = max(0.0, now_ms - expected.published_ms - entry.held_ms)
+        shown_ms = max(self._hub.clock.now_s() * 1000 - entry.held_ms, expected.published_ms)
+        latency_ms = shown_ms - expected.published_ms
         self._latency_s.observe(latency_ms / 1000)
         tracer = self._hub.tracer
         if tracer is None or expected.num_spans >= MAX_SPANS:
             return
         expected.num_spans += 1
         namespace = namespace_of(entry.channel)
+        shown_ns = int(shown_ms * 1_000_000)  # a moment: how long it waited to be sent is no part of the event's way
         span = tracer.start_span(
             f"acknowledge {namespace}" if namespace else "acknowledge",
             Kind.CONSUMER,
@@ -183,10 +184,11 @@ class Acknowledgements:
                 "messaging.operation.name": "acknowledge",
                 "syncline.publish_to_client_ms": latency_ms,
                 "syncline.held_ms": entry.held_ms,
+                "syncline.publish_span_id": expected.context.span_id,  # what the browser's own span is below
             },
-            started_ns=int((now_ms - entry.held_ms) * 1_000_000),
+            started_ns=shown_ns,
         )
-        span.end(int(now_ms * 1_000_000))
+        span.end(shown_ns)
 
     def _forget_late(self, now_s: float) -> None:
         while self._in_order and self._in_order[0].until_s <= now_s:

@@ -170,10 +170,10 @@ class FanOut:
     def _go_on(self, num_popped: int) -> None:
         """A slice has been served: tell whom it concerns, and come back for the rest."""
         self._num_popped += num_popped
-        if self._marks:
-            self._reach_marks()
         if self._dirty:
             self._wake()
+        if self._marks:
+            self._reach_marks()
 
     def _place_marks(self) -> None:
         """What they wait for stands in the queue now: they are reached when so many outboxes have been served."""

@@ -42,7 +42,7 @@ from hub.tokens.verifier import TokenVerifier
 from hub.upkeep import upkeep_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from hub.authority import Authority
     from hub.clock import Clock
@@ -78,6 +78,7 @@ class Hub:
             first connection.
         observer: who wants to know what connections do; set before the first connection too.
         traces: what follows single publications; there with a tracer.
+        guards: by channel, who may be subscribed at all, whatever a token or a backend says; for parts of the platform.
         is_leaving: the node goes, and is not announced to the others any more.
         gauges, measured, histograms: what is counted beside `counters`, by name: single figures, parts that have
             several, distributions. Parts add theirs before the node is ready.
@@ -125,6 +126,7 @@ class Hub:
         self.gauges = gauges_of(self)
         self.histograms = histograms_of(self)
         self.acknowledgements = Acknowledgements(self)
+        self.guards: dict[str, Callable[[Connection], bool]] = {}
         self.measured: list[Measured] = [self.namespaces, self.registry, self.acknowledgements]
         self.publishing = Publishing(self)
         self.publish = self.publishing.publish

@@ -89,11 +89,15 @@ async def begin_join(
     """Reserve the subscription and gather what its answer needs. On failure nothing of it is left.
 
     Raises:
-        ReplyError: 105 subscribed already, 106 too many channels, 110 expired; 100 when it was ended meanwhile.
+        ReplyError: 103 the channel is guarded (Hub.guards), 105 subscribed already, 106 too many channels, 110 expired;
+            100 when it was ended meanwhile.
         Disconnected: 3505 too many channels, server-side.
         EngineUnavailable: no answer in time.
     """
     hub = connection.hub
+    guard = hub.guards.get(channel)
+    if guard is not None and not guard(connection):
+        raise ReplyError(codes.PERMISSION_DENIED)
     await hub.departures.settled(connection, channel)
     _check_expiry(hub, grant)
     subscription = _reserve(connection, channel, options, is_server_side=is_server_side)

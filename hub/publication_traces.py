@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 SYSTEM: Final = "syncline"
 """`messaging.system` of what travels through the hub itself."""
 
+MAX_STAMP_AGE_MS: Final = 60_000
+"""What has been published longer ago, or is to be, as its stamp says: nobody is asked when it was shown."""
+
 _OF_TRACES: Final = frozenset({TRACEPARENT, TRACESTATE})
 
 
@@ -177,11 +180,15 @@ class PublicationTraces:
         num_subscribers = sum(len(audience.members) for audience in live.audiences.values())
         self._begin_fan_out(live, parent, publication.offset, num_subscribers)
         published_ms = published_ms_in(parent.state)
-        if published_ms is None or not num_subscribers:
+        if published_ms is None or not num_subscribers or not self._is_recent(published_ms):
             return publication
         self._hub.acknowledgements.expect(live.name, parent, published_ms)
         asking = {**tags, ACK_TAG: probability_of(num_subscribers)}
         return Publication(publication.data, publication.info, publication.offset, asking)
+
+    def _is_recent(self, published_ms: int) -> bool:
+        """A stamp of another system, or of a clock that is far off, would be measured as somebody's latency."""
+        return abs(self._hub.clock.now_s() * 1000 - published_ms) <= MAX_STAMP_AGE_MS
 
     def _begin_fan_out(self, live: LiveChannel, parent: TraceContext, offset: int, num_subscribers: int) -> None:
         namespace = namespace_of(live.name)

@@ -13,6 +13,7 @@ from hub.errors import ReplyError
 from hub.payload import clean_payload
 from hub.protocol.codes import BAD_REQUEST
 from hub.protocol.messages import Publication
+from hub.tracing import CURRENT, UNSAMPLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,10 +83,16 @@ class Publishing:
         raw = data if type(data) is Raw else clean_payload(bytes(data))
         publication, options = self.prepare(channel, raw, tags, how, info)
         hub = self._hub
-        if hub.traces is None or (sending := hub.traces.begin(channel, publication)) is None:
+        traces = hub.traces
+        # The usual request that is not followed is told from the others here: a call would cost as much as the rest.
+        if traces is None or (tags is UNSET and CURRENT.get() is UNSAMPLED):
+            sending = None
+        else:
+            sending = traces.begin(channel, publication)
+        if traces is None or sending is None:
             outcome = await hub.engine.publish(channel, publication, options)
         else:
-            with hub.traces.sending((sending,)):
+            with traces.sending((sending,)):
                 outcome = await hub.engine.publish(channel, publication, options)
                 sending.accepted(outcome)
         self._count(channel, (outcome,))

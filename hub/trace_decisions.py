@@ -54,6 +54,16 @@ class Decisions:
             return Verdict(current.is_sampled, current)
         return Verdict(True) if self._tracer.samples_root() else NO
 
+    def decide_on_call(self, given: TraceContext | None) -> Verdict:
+        """`decide` for an RPC. Ids of ours, which clients know from publications, do not get it past the bound.
+
+        Of the calls of one request that is followed only so many have a span of their own.
+        """
+        if given is not None:
+            return Verdict(True, given) if given.is_sampled and self._tracer.follows(given) else NO
+        verdict = self.decide(None)
+        return verdict if verdict.is_sampled and self.admits_below(verdict.parent) else NO
+
     def follows(self, parent: TraceContext) -> bool:
         """Whether spans are made below this sampled one; below our own they always are."""
         return parent.span_id in self._ours or self._tracer.follows(parent)

@@ -68,6 +68,22 @@ must not keep one: it would become the parent of everything that follows.
 """
 
 
+class Shared(NamedTuple):
+    """Those for whom one piece of work is done: each of them that is followed has a span of it.
+
+    Attributes:
+        parents: their contexts, sampled ones only.
+        size: how many they are, with those that nobody follows.
+    """
+
+    parents: tuple[TraceContext, ...] = ()
+    size: int = 0
+
+
+SHARED: ContextVar[Shared | None] = ContextVar("shared_work", default=None)
+"""Set instead of CURRENT, and reset, by a task that works for several at once."""
+
+
 def tags_of(context: TraceContext | None, tags: dict[str, str] | None = None) -> dict[str, str] | None:
     """Tags by which a context goes on, beside others, unless they have one already; those others for an unsampled one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,15 @@ _LAST_KEPT: Final = 4
 
 _RUN: Final = re.compile(r"[0-9]+(?:[ \xa0-][0-9]+)*+", re.ASCII)
 """Digits, with one space or dash between groups."""
+
+_MARKED: Final = re.compile(
+    r"(?<![0-9])[0-9]{4}([./_+\t\u2007-\u2015\u202f\u200b]|\x20{2,3}|\r?\n)"
+    r"(?:[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}|[0-9]{6}\1[0-9]{4,5})(?![0-9])"
+)
+"""In the groups that are printed on cards, with the same separator of any kind between them: of dots and slashes there
+are too many in dates, versions and addresses for less."""
+
+_FOREIGN_DIGIT: Final = re.compile(r"(?![0-9])\d")
 
 _ENOUGH: Final = re.compile(r"[0-9](?:[ \xa0-]?[0-9]){12}", re.ASCII)
 """Most texts have no such thing, and looking is cheaper than replacing."""
@@ -35,7 +45,31 @@ _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 def mask_card_numbers(text: str) -> str:
     """The text with the middle digits of every card number starred: six first and four last stay (PCI DSS 3.4.1)."""
+    if len(text) < _FEWEST:
+        return text
+    if not text.isascii() and _FOREIGN_DIGIT.search(text) is not None:
+        return _masked_foreign(text)
+    if _MARKED.search(text) is not None:
+        text = _MARKED.sub(_masked_groups, text)
     return _RUN.sub(_masked_run, text) if _ENOUGH.search(text) is not None else text
+
+
+def _masked_foreign(text: str) -> str:
+    """Digits of other scripts count as ours; they stay what they are where no card number is among them."""
+    ours = _FOREIGN_DIGIT.sub(lambda match: str(int(match[0])), text)
+    masked = mask_card_numbers(ours)
+    return text if masked == ours else masked
+
+
+def _masked_groups(match: re.Match[str]) -> str:
+    number = match[0]
+    if not is_card_number("".join(_GROUP.findall(number))):
+        return number
+    starred = list(number)
+    places = [place for place, character in enumerate(number) if character.isdigit()]
+    for place in places[_FIRST_KEPT:-_LAST_KEPT]:
+        starred[place] = "*"
+    return "".join(starred)
 
 
 def is_card_number(digits: str) -> bool:
@@ -44,8 +78,13 @@ def is_card_number(digits: str) -> bool:
 
 
 def _luhn_sum(digits: str) -> int:
-    last_first = [int(digit) for digit in reversed(digits)]
-    return sum(last_first[::2]) + sum(_DOUBLED[digit] for digit in last_first[1::2])
+    return _luhn_sums(digits, len(digits) % 2)[-1]
+
+
+def _luhn_sums(digits: str, doubled: int) -> list[int]:
+    """The sum of the first n digits, for every n, where those at even places (0) or at odd ones (1) count double."""
+    values = [_DOUBLED[int(digit)] if place % 2 == doubled else int(digit) for place, digit in enumerate(digits)]
+    return [0, *itertools.accumulate(values)]
 
 
 def _masked_run(match: re.Match[str]) -> str:
@@ -55,23 +94,27 @@ def _masked_run(match: re.Match[str]) -> str:
         return run
     groups = [group.span() for group in _GROUP.finditer(run)]
     groups = groups[_is_in_id(match.string, match.start(), -1) : len(groups) - _is_in_id(match.string, match.end(), 1)]
+    places = [place for start, end in groups for place in range(start, end)]
     starred = list(run)
-    for first in range(len(groups)):
-        for start, end in _windows(groups[first : first + _MOST]):
-            if is_card_number(_digits(run[start:end])):
-                _star(starred, start, end)
+    for first, last in _card_numbers("".join(run[start:end] for start, end in groups), groups):
+        for place in places[first + _FIRST_KEPT : last - _LAST_KEPT]:
+            starred[place] = "*"
     return "".join(starred)
 
 
-def _windows(groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """From the first group on: where so many of them end that they have the digits of a card."""
-    num_digits = 0
-    for start, end in groups:
-        num_digits += end - start
-        if num_digits > _MOST:
-            return
-        if num_digits >= _FEWEST:
-            yield groups[0][0], end
+def _card_numbers(digits: str, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where in the digits of a run one begins and ends: with a group each. Every window costs two look-ups."""
+    ends = list(itertools.accumulate(end - start for start, end in groups))
+    sums = _luhn_sums(digits, 0), _luhn_sums(digits, 1)
+    for number, start in enumerate([0, *ends][:-1]):
+        if _PREFIX.match(digits, start) is None:
+            continue
+        for end in ends[number : number + _MOST]:
+            if end - start > _MOST:
+                break
+            told = sums[end % 2]
+            if end - start >= _FEWEST and (told[end] - told[start]) % 10 == 0:
+                yield start, end
 
 
 def _is_in_id(text: str, at: int, step: int) -> bool:
@@ -86,14 +129,3 @@ def _is_in_id(text: str, at: int, step: int) -> bool:
         letters += 1
         edge += step
     return letters > 0
-
-
-def _digits(text: str) -> str:
-    return text.replace(" ", "").replace("-", "").replace("\xa0", "")
-
-
-def _star(characters: list[str], start: int, end: int) -> None:
-    """Put stars over the digits between, and leave the separators."""
-    places = [place for place in range(start, end) if characters[place].isdigit() or characters[place] == "*"]
-    for place in places[_FIRST_KEPT:-_LAST_KEPT]:
-        characters[place] = "*"

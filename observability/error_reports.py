@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from hub.log_context import WHO
 from hub.rate_limit import Bucket, Rate
 from hub.tracing import CURRENT, UNSAMPLED
+from observability.log_events import RECORD_MEMBERS
 from observability.logging import HostileRequests
 from observability.masking import mask_event, mask_text
 
@@ -27,8 +28,6 @@ MAX_BURST: Final = 10
 
 _OWN_LOGGERS: Final = ("sentry_sdk", "urllib3", "opentelemetry")
 """What the SDKs say of reports and spans that could not be sent must not become a report."""
-
-_RECORD_MEMBERS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _SESSION, _CLIENT = "session", "client"
 
@@ -91,7 +90,7 @@ class ErrorReports(logging.Handler):
 
 def event_of(record: logging.LogRecord, node: str) -> dict[str, Any]:
     """The event for one line of the log, without its exception."""
-    details = {name: value for name, value in vars(record).items() if name not in _RECORD_MEMBERS}
+    details = {name: value for name, value in vars(record).items() if name not in RECORD_MEMBERS}
     who = WHO.get()
     session, client = who.session or details.get(_SESSION), who.client or details.get(_CLIENT)
     tags = {"node": node, _SESSION: session, _CLIENT: client}

@@ -1,45 +1,31 @@
 """Logs: one line per event on standard error, as JSON or for reading, with secrets masked.
 
 Everything goes through the standard library's logging, so that libraries are seen too. Every line tells in which trace
-it was written and for whom, where that is known.
+it was written and for whom, where that is known (observability.log_events).
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import structlog
-
-from hub.log_context import NOBODY, WHO
-from hub.tracing import CURRENT, UNSAMPLED
-from observability.masking import mask_event
+from observability.log_events import as_json, masked_event
 
 if TYPE_CHECKING:
-    from structlog.typing import EventDict, Processor, WrappedLogger
+    from collections.abc import Callable, Mapping
+
+    Render = Callable[[Mapping[str, object]], str]
 
 _LEVELS = {"asyncio": logging.WARNING, "alembic": logging.WARNING, "urllib3": logging.ERROR}
 """Libraries whose information is about themselves; of exports that fail, their own counters tell."""
 
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What moves a cursor, ends a line, colours a terminal or turns the direction of what follows."""
 
-def mask_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """What everybody may read of it (observability.masking)."""
-    return mask_event(event)
-
-
-def add_context(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The trace, and whom the task works for; what the line itself says of it stands."""
-    trace = CURRENT.get()
-    if trace is not None and trace.trace_id != UNSAMPLED.trace_id:
-        event.setdefault("trace_id", trace.trace_id)
-        event.setdefault("span_id", trace.span_id)
-    who = WHO.get()
-    if who is not NOBODY:
-        for name, value in zip(who._fields, who, strict=True):
-            if value:
-                event.setdefault(name, value)
-    return event
+_STACKS: Final = frozenset({"exception", "stack", "at"})
+"""Fields that are of several lines."""
 
 
 class HostileRequests(logging.Filter):
@@ -73,38 +59,39 @@ class StandardError(logging.StreamHandler):  # type: ignore[type-arg]  # generic
         return {"log_lines_lost": self.num_lost}
 
 
-def line_formatter(render: Processor) -> logging.Formatter:
+class EventFormatter(logging.Formatter):
     """Turns records, our own and those of libraries, into masked events, and these into what `render` makes of them."""
-    before: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        add_context,
-    ]
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=before,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            mask_secrets,
-            render,
-        ],
-    )
+
+    def __init__(self, render: Render) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._render(masked_event(record))
+
+
+def for_people() -> Render:
+    """Renders text for a terminal; what strangers have put into it does nothing there."""
+    from structlog.dev import ConsoleRenderer  # noqa: PLC0415  # 30 ms that JSON does not need
+
+    renderer = ConsoleRenderer(colors=False)
+
+    def render(event: Mapping[str, object]) -> str:
+        harmless = {name: _harmless(name, value) for name, value in event.items()}
+        return str(renderer(None, "", harmless))
+
+    return render
 
 
 def configure_logging(level: str = "info", style: Literal["json", "console"] = "json") -> None:
     """Route all logging of this process to standard error. Called once, by main."""
-    render: Processor = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
     handler = StandardError()
-    handler.setFormatter(line_formatter(render))
+    handler.setFormatter(EventFormatter(as_json if style == "json" else for_people()))
     handler.addFilter(HostileRequests())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # nobody reads them; 2 us a line
     for name, least in _LEVELS.items():
         logging.getLogger(name).setLevel(least)
 
@@ -112,3 +99,16 @@ def configure_logging(level: str = "info", style: Literal["json", "console"] = "
 def standard_error() -> StandardError | None:
     """Where lines go, for those who count what was lost; None before `configure_logging`."""
     return next((handler for handler in logging.getLogger().handlers if isinstance(handler, StandardError)), None)
+
+
+def _harmless(name: str, value: object) -> object:
+    """Text without what a terminal obeys. What is no text is shown as Python writes it, which escapes by itself."""
+    if not isinstance(value, str) or _CONTROLS.search(value) is None:
+        return value
+    if name in _STACKS:
+        return "\n".join(_CONTROLS.sub(_as_escape, line) for line in value.split("\n"))
+    return _CONTROLS.sub(_as_escape, value)
+
+
+def _as_escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()

@@ -44,7 +44,7 @@ class ConsoleSettings(Section):
 class LogSettings(Section):
     level: Literal["debug", "info", "warn", "error"] = Field("info", description="Least severe level that is written.")
     format: Literal["json", "console"] = Field("json", description="One JSON object a line, or text for people.")
-    keep_lines: Count = Field(1_000, description="The last so many are kept in memory, for the console.")
+    keep_lines: Count = Field(1_000, le=10_000, description="The last so many are kept in memory, for the console.")
     max_connection_lines_per_second: Count = Field(
         100, description="Lines about connections that open, and that close; the others are summed up. 0 for none."
     )

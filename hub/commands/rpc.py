@@ -48,9 +48,13 @@ class RPCMethods:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._handlers: dict[str, RPCHandler] = {}
+        self._unfollowed: set[str] = set()
 
-    def register(self, method: str, handler: RPCHandler) -> None:
+    def register(self, method: str, handler: RPCHandler, *, is_followed: bool = True) -> None:
         """Serve a method. The handler returns raw JSON, or UNSET for none, and raises ReplyError to refuse.
+
+        Args:
+            is_followed: whether calls may be in traces: not those of whoever looks at traces.
 
         Raises:
             ValueError: the method is taken.
@@ -58,6 +62,8 @@ class RPCMethods:
         if method in self._handlers:
             raise ValueError(f"RPC method {method!r} is registered already")
         self._handlers[method] = handler
+        if not is_followed:
+            self._unfollowed.add(method)
 
     def __contains__(self, method: str) -> bool:
         return method in self._handlers
@@ -78,7 +84,9 @@ class RPCMethods:
         traces = self.traces
         if traces is None:
             return await self._run(handler, call)
-        verdict = traces.decisions.decide(context)
+        if call.method in self._unfollowed:
+            return await self._run_unfollowed(handler, call)
+        verdict = traces.decisions.decide_on_call(context)
         if not verdict.is_sampled:
             return await self._run_unfollowed(handler, call)
         attributes: dict[str, Attribute] = {"rpc.system.name": "syncline", "rpc.method": call.method}

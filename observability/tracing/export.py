@@ -44,12 +44,15 @@ class CountingExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.num_taken += len(spans)
-        result = self._export(spans)
-        if result is SpanExportResult.SUCCESS:
-            self.num_exported += len(spans)
-        else:
-            self.num_lost += len(spans)
-            self.num_failures += 1
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._export(spans)
+        finally:  # also for what it raises, which the SDK's thread logs
+            if result is SpanExportResult.SUCCESS:
+                self.num_exported += len(spans)
+            else:
+                self.num_lost += len(spans)
+                self.num_failures += 1
         return result
 
     def abandon(self) -> None:

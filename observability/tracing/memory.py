@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from observability.tracing.finished_span import FinishedSpan
 
 MAX_SPANS: Final = 200
-"""Of one trace; the others are counted in it and not kept."""
+"""Of one trace; the others are counted in it and not kept, but for what it began with."""
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Of all of them, as estimated here."""
@@ -52,13 +52,19 @@ class _Trace:
         self.error = ""
 
     def add(self, span: FinishedSpan) -> int:
-        """The bytes that it takes; none when it is only counted."""
+        """The bytes that it takes; none when it is only counted.
+
+        What began before all others has a place whatever has ended before it: it is what they are below.
+        """
+        is_first = span.start_ns < self.first_ns
         self.num_spans += 1
         self._note(span)
-        if len(self.spans) >= MAX_SPANS:
-            return 0
-        self.spans.append(span)
         num_bytes = span.num_bytes()
+        if len(self.spans) >= MAX_SPANS:
+            if not is_first:
+                return 0
+            num_bytes -= self.spans.pop().num_bytes()
+        self.spans.append(span)
         self.num_bytes += num_bytes
         return num_bytes
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,24 +14,31 @@ from hub.protocol import codes
 from sessions.refusal import Kind, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from msgspec import Raw
 
     from hub.hub import Hub
 
 T = TypeVar("T")
+H = TypeVar("H")
+
+logger = logging.getLogger(__name__)
 
 
-class Heard(NamedTuple):
-    """The chunks of every node that has answered, by uid, and the names of those that have not."""
+class Heard(NamedTuple, Generic[T]):
+    """What every node says that has answered, by uid, and the names of those that have not."""
 
-    answers: dict[str, list[Raw]]
+    answers: dict[str, T]
     silent: list[str]
 
 
-async def ask(hub: Hub, kind: str, about: object = None) -> Heard:
+async def ask(hub: Hub, kind: str, read: Callable[[list[Raw]], T], about: object = None) -> Heard[T]:
     """Ask every node whose lease holds, this one included.
+
+    Args:
+        read: makes of the chunks of one node what is answered. A node whose chunks are something else, because it is
+            of another version, counts as silent: what the others say is still worth seeing.
 
     Raises:
         Refusal: LIMITED: too many questions are under way.
@@ -37,7 +46,15 @@ async def ask(hub: Hub, kind: str, about: object = None) -> Heard:
     """
     with refusing():
         surveyed = await hub.survey.ask(kind, about)
-    return Heard(surveyed.answers, await names_of(hub, surveyed.silent))
+    answers, silent = dict[str, T](), set(surveyed.silent)
+    for uid, chunks in surveyed.answers.items():
+        try:
+            answers[uid] = read(chunks)
+        except (msgspec.MsgspecError, UnicodeDecodeError, IndexError) as exc:
+            silent.add(uid)
+            logger.warning("answer_not_understood", extra={"node": uid, "kind": kind, "detail": str(exc)})
+        await asyncio.sleep(0)
+    return Heard(answers, await names_of(hub, silent))
 
 
 async def names_of(hub: Hub, uids: set[str]) -> list[str]:
@@ -48,15 +65,24 @@ async def names_of(hub: Hub, uids: set[str]) -> list[str]:
     return sorted(names.get(uid, uid) for uid in uids)
 
 
-def items(chunks: list[Raw], kind: type[T]) -> list[T]:
-    """The entries of chunks that are lists of them."""
+def items(kind: type[T]) -> Callable[[list[Raw]], list[T]]:
+    """Reads chunks that are lists of entries."""
     decoder = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # a type at run time
-    return [entry for chunk in chunks for entry in decoder.decode(chunk)]
+
+    def read(chunks: list[Raw]) -> list[T]:
+        return [entry for chunk in chunks for entry in decoder.decode(chunk)]
+
+    return read
 
 
-def head_and_items(chunks: list[Raw], head: type[Any], kind: type[T]) -> tuple[Any, list[T]]:
-    """Of an answer whose first chunk is a value of its own."""
-    return msgspec.json.decode(chunks[0], type=head), items(chunks[1:], kind)
+def head_and_items(head: type[H], kind: type[T]) -> Callable[[list[Raw]], tuple[H, list[T]]]:
+    """Reads an answer whose first chunk is a value of its own."""
+    entries = items(kind)
+
+    def read(chunks: list[Raw]) -> tuple[H, list[T]]:
+        return msgspec.json.decode(chunks[0], type=head), entries(chunks[1:])
+
+    return read
 
 
 _REFUSED: Final[Mapping[int, tuple[Kind, str, str]]] = {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_LETTERS: Final = 200
 MAX_IDS: Final = 200
 MAX_BODY_CHARS: Final = 8_192
+_MAX_CHAR_BYTES: Final = 4
 MAX_HEADERS: Final = 50
 MAX_HEADER_CHARS: Final = 1_024
 
@@ -62,7 +63,7 @@ def chosen(which: Letters) -> list[str] | None:
 
 
 def letter_view(letter: DeadLetter) -> DeadLetterView:
-    body = letter.body.decode(errors="replace")
+    body = letter.body[: MAX_BODY_CHARS * _MAX_CHAR_BYTES].decode(errors="replace")
     return DeadLetterView(
         id=letter.id,
         reason=letter.reason,
@@ -73,7 +74,7 @@ def letter_view(letter: DeadLetter) -> DeadLetterView:
             for name, value in list(letter.headers.items())[:MAX_HEADERS]
         },
         body=body[:MAX_BODY_CHARS],
-        is_cut=len(body) > MAX_BODY_CHARS,
+        is_cut=len(body) > MAX_BODY_CHARS or len(letter.body) > MAX_BODY_CHARS * _MAX_CHAR_BYTES,
         dead_since_ms=letter.dead_since_ms,
         attempts=letter.attempts,
     )

@@ -87,18 +87,16 @@ class Operations:
     async def nodes(self) -> NodesView:
         """All nodes whose lease holds, by name; the silent ones as they have announced themselves last."""
         await self._hub.announce()
-        heard = await ask(self._hub, questions.NODE)
-        spoken = {uid: msgspec.json.decode(chunks[0], type=NodeView) for uid, chunks in heard.answers.items()}
+        heard = await ask(self._hub, questions.NODE, lambda chunks: msgspec.json.decode(chunks[0], type=NodeView))
         known = await self._hub.engine.nodes()
-        nodes = [spoken.get(node.uid) or node_view(node, is_silent=True) for node in known]
+        nodes = [heard.answers.get(node.uid) or node_view(node, is_silent=True) for node in known]
         return NodesView(sorted(nodes, key=lambda node: (node.name, node.uid)), self._hub.uid)
 
     async def connections(self, wanted: ConnectionsWanted) -> ConnectionsView:
         """The newest that match."""
-        heard = await ask(self._hub, questions.CONNECTIONS, wanted)
+        heard = await ask(self._hub, questions.CONNECTIONS, head_and_items(int, ConnectionView), wanted)
         total, found = 0, list[ConnectionView]()
-        for chunks in heard.answers.values():
-            count, listed = head_and_items(chunks, int, ConnectionView)
+        for count, listed in heard.answers.values():
             total += count
             found += listed
         found.sort(key=lambda view: (view.connected_ms, view.client), reverse=True)
@@ -112,15 +110,14 @@ class Operations:
 
     async def relays(self) -> RelaysView:
         """Of all nodes, by name."""
-        heard = await ask(self._hub, questions.RELAYS)
-        relays = [relay for chunks in heard.answers.values() for relay in items(chunks, RelayView)]
+        heard = await ask(self._hub, questions.RELAYS, items(RelayView))
+        relays = [relay for listed in heard.answers.values() for relay in listed]
         return RelaysView(sorted(relays, key=lambda relay: (relay.kind, relay.name, relay.node_name)), heard.silent)
 
     async def traces(self, wanted: TraceFilter, limit: int) -> TracesView:
-        heard = await ask(self._hub, questions.TRACES)
+        heard = await ask(self._hub, questions.TRACES, head_and_items(bool, TraceSummary))
         is_enabled, summaries = False, list[TraceSummary]()
-        for chunks in heard.answers.values():
-            follows, listed = head_and_items(chunks, bool, TraceSummary)
+        for follows, listed in heard.answers.values():
             is_enabled |= follows
             summaries += listed
         found = [summary for summary in merged(summaries) if matches(summary, wanted)]
@@ -128,13 +125,13 @@ class Operations:
 
     async def trace(self, trace_id: str) -> TraceView:
         """All spans that are still known; none is no failure: the trace may be forgotten, or on its way."""
-        heard = await ask(self._hub, questions.TRACE, trace_id)
-        spans = [span for chunks in heard.answers.values() for span in items(chunks, SpanView)]
+        heard = await ask(self._hub, questions.TRACE, items(SpanView), trace_id)
+        spans = [span for listed in heard.answers.values() for span in listed]
         return TraceView(trace_id, in_order(spans), heard.silent)
 
     async def logs(self, wanted: LinesWanted) -> LogsView:
-        heard = await ask(self._hub, questions.LOGS, wanted)
-        lines = [line for chunks in heard.answers.values() for line in items(chunks, LogLine)]
+        heard = await ask(self._hub, questions.LOGS, items(LogLine), wanted)
+        lines = [line for listed in heard.answers.values() for line in listed]
         lines.sort(key=lambda line: line.at_ms, reverse=True)
         return LogsView(lines[: wanted.limit], heard.silent)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
@@ -34,7 +34,8 @@ class TraceFilter(Protocol):
 def merged(summaries: Iterable[TraceSummary]) -> list[TraceSummary]:
     """One summary per trace, newest first: what began first names it, and it lasts until the last end anywhere.
 
-    The clocks of nodes differ by some milliseconds, and so may the duration.
+    The clocks of nodes differ by some milliseconds, and so may the duration; what comes of a publication names a trace
+    only where nothing else does.
     """
     by_id: dict[str, TraceSummary] = {}
     for summary in summaries:
@@ -43,11 +44,17 @@ def merged(summaries: Iterable[TraceSummary]) -> list[TraceSummary]:
     return sorted(by_id.values(), key=lambda summary: (summary.start_ms, summary.trace_id), reverse=True)
 
 
+_CONSEQUENCES: Final = ("fan_out ", "acknowledge ")
+"""How spans begin that start no trace: a part of one that has nothing else is of a node that was only told."""
+
+
 def _joined(one: TraceSummary, other: TraceSummary) -> TraceSummary:
     first, second = sorted((one, other), key=lambda summary: (summary.start_ms, summary.nodes))
+    is_told = first.name.startswith(_CONSEQUENCES) and not second.name.startswith(_CONSEQUENCES)
     end_ms = max(each.start_ms + each.duration_ms for each in (first, second))
     return replace(
         first,
+        name=second.name if is_told else first.name,
         duration_ms=end_ms - first.start_ms,
         num_spans=first.num_spans + second.num_spans,
         nodes=sorted({*first.nodes, *second.nodes}),

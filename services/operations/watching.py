@@ -54,8 +54,9 @@ class Watching:
         self.num_untold = 0
 
     def serve(self) -> None:
-        """Listen to what other nodes say of their watchers. Once per hub."""
+        """Listen to what other nodes say of their watchers, and let nobody else in. Once per hub."""
         self._hub.survey.serve(WATCHED, self._hear)
+        self._hub.guards |= dict.fromkeys(CHANNEL_OF.values(), self._may_watch)
 
     def register(self, authorise: Authorise) -> None:
         """Serve `ops.watch` to those who may see. Once per hub."""
@@ -67,7 +68,7 @@ class Watching:
             await self._watch(call.connection, wanted)
             return {}
 
-        self._hub.rpc.register(METHOD, answering(handle))
+        self._hub.rpc.register(METHOD, answering(handle), is_followed=False)
 
     # --- what is watched --------------------------------------------------------------------------------------------
 
@@ -129,7 +130,7 @@ class Watching:
         self._began.set()
 
     def _end_strangers(self) -> None:
-        """A token that a backend has signed can name any channel, and a role can be taken away: neither watches."""
+        """A role can be taken away while its bearer watches."""
         # By the connection, not by what it is subscribed to: one that is being subscribed has nothing to show yet.
         self._admitted = {client for client in self._admitted if client in self._hub.registry.by_client}
         for _, subscription in list(self._subscriptions()):
@@ -137,6 +138,7 @@ class Watching:
                 self._hub.end(subscription, codes.SERVER_UNSUBSCRIBE)
 
     def _may_watch(self, connection: Connection) -> bool:
+        """A backend's key, and a token that it has signed, can name any channel: who has not asked here stays out."""
         session = connection.session
         if session is None or connection.client_id not in self._admitted:
             return False

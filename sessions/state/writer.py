@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.tracing import CURRENT
+from hub.tracing import CURRENT, SHARED, Shared
 from sessions.refusal import Refusal
 from sessions.state import store
 from sessions.state.document_sizes import DocumentSizes
@@ -20,7 +21,7 @@ from sessions.state.ledger import Ledger
 from storage.database import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hub.checkpoint import Checkpoint
     from hub.clock import Clock
@@ -149,7 +150,8 @@ class Writer:
         if not group:
             return
         try:
-            written = await self._business.run(lambda tx: self._work(tx, group, epoch))
+            with _on_behalf_of(group):
+                written = await self._business.run(lambda tx: self._work(tx, group, epoch))
         except StorageUnavailable as exc:
             # Whoever waits behind would wait as long for the same answer, and be late for its own deadline.
             self._fail(group + self._everybody(), exc)
@@ -203,6 +205,17 @@ class Writer:
     def _fail(group: Sequence[_Waiting], failure: Exception) -> None:
         for waiting in group:
             _answer(waiting, failure)
+
+
+@contextmanager
+def _on_behalf_of(group: Sequence[_Waiting]) -> Iterator[None]:
+    """The unit of work is a part of what each of the mutations is a part of."""
+    parents = tuple(waiting.trace for waiting in group if waiting.trace is not None and waiting.trace.is_sampled)
+    token = SHARED.set(Shared(parents, len(group)) if parents else None)
+    try:
+        yield
+    finally:
+        SHARED.reset(token)
 
 
 def _outcome(ledger: Ledger, waiting: _Waiting) -> Mutated | Exception:

@@ -14,7 +14,7 @@ from hub.engines.memory import MemoryEngine
 from hub.hub import Hub
 from hub.relay.outbox import Outbox
 from hub.supervisor import Supervisor
-from hub.tracing import CURRENT, TRACEPARENT, UNSAMPLED, Kind, TraceContext
+from hub.tracing import CURRENT, SHARED, TRACEPARENT, UNSAMPLED, Kind, Shared, TraceContext
 from sessions.state.mutation import Mutation
 from storage.database import Query, StorageUnavailable
 from tests.support.clock import FakeClock
@@ -149,8 +149,8 @@ async def test_parts_that_are_one_database_stay_one(storage: Storage) -> None:
 
 
 async def test_mutations_that_are_written_together_stay_apart(storage: Storage) -> None:
-    async with StateNode(storage, FakeClock()) as node:
-        tracer = RecordingTracer(samples=False)
+    tracer = RecordingTracer(samples=False)
+    async with StateNode(trace_storage(storage, tracer), FakeClock()) as node:
         node.hub.tracer = tracer
         requests = [REQUEST, UNSAMPLED, REQUEST._replace(trace_id="b" * 32)]
 
@@ -160,8 +160,37 @@ async def test_mutations_that_are_written_together_stay_apart(storage: Storage) 
                 await node.documents.mutate("ann", mutation)
 
         await asyncio.gather(*(mutate(number, request) for number, request in enumerate(requests)))
-        await eventually(lambda: len(tracer.spans) == 2)
-        assert {span.parent for span in tracer.spans} == {requests[0], requests[2]}
+        followed = {requests[0], requests[2]}
+        await eventually(lambda: {span.parent for span in tracer.named("publish state")} == followed)
+    units = tracer.named("sql Writer._write")
+    assert {unit.parent for unit in units} == followed
+    assert {unit.num_ends for unit in units} == {1}
+    assert all(1 <= int(unit.attributes["syncline.batch_size"]) <= len(requests) for unit in units)
+    assert {span.name for span in tracer.spans} == {"publish state", "sql Writer._write"}
+
+
+async def test_a_unit_of_work_for_several_has_a_span_in_the_trace_of_each(storage: Storage) -> None:
+    node = Node(storage)
+    other = REQUEST._replace(trace_id="b" * 32)
+    token = SHARED.set(Shared((REQUEST, other), 5))
+    try:
+        await node.storage.business.run(_nothing)
+        with pytest.raises(LookupError):
+            await node.storage.business.run(_failure)
+    finally:
+        SHARED.reset(token)
+    done, undone = node.tracer.spans[:2], node.tracer.spans[2:]
+    assert [span.parent for span in done] == [span.parent for span in undone] == [REQUEST, other]
+    assert {span.attributes["syncline.batch_size"] for span in node.tracer.spans} == {5}
+    assert [span.attributes["syncline.undone_by"] for span in undone] == ["LookupError"] * 2
+    assert {span.num_ends for span in node.tracer.spans} == {1}
+
+
+async def _nothing(_tx: Transaction) -> None: ...
+
+
+async def _failure(_tx: Transaction) -> None:
+    raise LookupError
 
 
 def test_a_unit_of_work_is_called_by_where_it_is_written() -> None:

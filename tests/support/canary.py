@@ -17,15 +17,13 @@ from urllib.parse import quote
 
 import pytest
 
-from observability.logging import line_formatter
+from observability.logging import EventFormatter
 from tests.support.api_client import API_KEY
 from tests.support.tokens import OTHER_SECRET, SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    from structlog.typing import EventDict, WrappedLogger
 
 FIXTURE_PASSWORD: Final = "correct horse battery staple"
 """tests.support.rest_node.PASSWORD, which is heavy to import."""
@@ -138,7 +136,7 @@ class LogNet(logging.Handler):
         super().__init__()
         self._planted = planted
         self.caught: list[str] = []
-        self.setFormatter(line_formatter(self._look))
+        self.setFormatter(EventFormatter(self._look))
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info or self._is_suspect(str(vars(record))):
@@ -148,7 +146,7 @@ class LogNet(logging.Handler):
         if self.caught:
             raise SecretLogged(f"a secret was logged: {self.caught}")
 
-    def _look(self, _: WrappedLogger, __: str, event: EventDict) -> str:
+    def _look(self, event: Mapping[str, object]) -> str:
         text = str(event)
         if self._is_suspect(text):
             self.caught.append(text)

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { layOut, skewsOf, spanRows, unfolded, type Row } from "../../src/components/waterfall/layout.js";
+import { layOut, skewsOf, spanRows, timeLabel, unfolded, type Row } from "../../src/components/waterfall/layout.js";
 import { anySpans, span } from "./spans.js";
 
 function outline(rows: readonly Row[]): string[] {
@@ -43,6 +43,40 @@ describe("the layout of a trace", () => {
       "(publisher)",
       "  POST /api/publish",
     ]);
+  });
+
+  it("puts the browsers below what they have shown, with all that they did about it", () => {
+    const shown = { kind: "consumer", name: "acknowledge chat", attributes: { "syncline.publish_span_id": "p" } } as const;
+    const { rows } = layOut([
+      span({ span_id: "p", parent_id: "out", name: "publish chat", kind: "producer" }),
+      span({ span_id: "f", parent_id: "p", name: "fan_out chat", start: 5 }),
+      span({ span_id: "k", parent_id: "tab1", start: 20, ...shown }),
+      span({ span_id: "r", parent_id: "tab1", name: "rpc state.merge", kind: "server", start: 12 }),
+      span({ span_id: "l", parent_id: "tab2", start: 21, ...shown }),
+      span({ span_id: "m", parent_id: "p", start: 22, ...shown }),
+      span({ span_id: "n", parent_id: "tab3", start: 23, ...shown, attributes: { "syncline.publish_span_id": "not here" } }),
+    ]);
+    expect(outline(rows)).toEqual([
+      "(publisher)",
+      "  publish chat",
+      "    fan_out chat",
+      "    acknowledge chat",
+      "    (browser)",
+      "      rpc state.merge",
+      "      acknowledge chat",
+      "    (browser)",
+      "      acknowledge chat",
+      "(browser)",
+      "  acknowledge chat",
+    ]);
+    expect(rows[0]!.numBelow).toBe(8);
+  });
+
+  it("says of an acknowledgement how long after its publication it was", () => {
+    const attributes = { "syncline.publish_to_client_ms": 10.3 };
+    const [lasting, moment] = spanRows(layOut([span({ span_id: "a" }), span({ span_id: "b", end: 0, attributes })]).rows);
+    expect(timeLabel(moment!)).toEqual({ ms: 10.3, isAfter: true });
+    expect(timeLabel(lasting!)).toEqual({ ms: 0.001, isAfter: false });
   });
 
   it("says by how much clocks disagree where a span began before the one that caused it, on another node", () => {

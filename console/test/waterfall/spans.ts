@@ -22,7 +22,7 @@ export function span(change: Partial<SpanView> & { start?: number; end?: number 
 
 const id = fc.constantFrom("a1", "b2", "c3", "d4", "e5", "f6");
 
-/** Few ids, so that parents are missing, later than their children, doubled and in circles. */
+/** Few ids, so that parents and publications are missing, later than what they caused, doubled and in circles. */
 export const anySpans = fc.array(
   fc
     .record({
@@ -31,7 +31,10 @@ export const anySpans = fc.array(
       node: fc.constantFrom("n1", "n2", "n3"),
       start: fc.integer({ min: 0, max: 10_000_000 }),
       length: fc.integer({ min: -1_000, max: 5_000_000 }),
+      published: fc.option(id),
     })
-    .map(({ length, ...rest }) => span({ ...rest, end: rest.start + length })),
+    .map(({ length, published, ...rest }) =>
+      span({ ...rest, end: rest.start + length, attributes: published ? { "syncline.publish_span_id": published } : {} }),
+    ),
   { maxLength: 40 },
 );

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 MAX_LOOK = 2_000
 """Letters in our hands at the same time: so far in the queue ids are searched for, and so many are listed at most."""
 
+MAX_LOOK_BYTES = 64 << 20
+"""Of bodies in memory, and one letter more. What was too large for the hub lies here too: the broker takes 128 MiB."""
+
 GIVE_UP_S = 2.0
-"""How long to wait for a letter that should be there, or for the broker to put back what was looked at."""
+"""How long to wait for the broker to put back what was looked at."""
 
 SETTLE_INTERVAL_S = 0.02
 
@@ -105,8 +108,6 @@ class _Look:
         self._link = link
         self._queue = queue
         self._channel: AbstractChannel | None = None
-        self._tag = ""
-        self._given: asyncio.Queue[DeliveredMessage] = asyncio.Queue()
         self._num_ready = 0
         self._num_taken = 0
         self.num_finished = 0
@@ -114,23 +115,29 @@ class _Look:
     async def begin(self) -> None:
         channel = self._channel = await self._link.channel()
         self._num_ready = await self._count(channel)
-        await call("limiting what is looked at", channel.basic_qos(prefetch_count=MAX_LOOK))
-        consumer = await call("looking at dead letters", channel.basic_consume(self._queue, self._given.put))
-        self._tag = consumer.consumer_tag or ""
 
     async def take(self) -> list[DeliveredMessage]:
         """The next ones, those first that died first; none when all are taken that were there at the beginning.
 
         A replay that fails at once would never end otherwise.
         """
-        room = MAX_LOOK - (self._num_taken - self.num_finished)
+        room = min(MAX_LOOK - (self._num_taken - self.num_finished), self._num_ready - self._num_taken)
         taken: list[DeliveredMessage] = []
-        with suppress(TimeoutError):  # somebody else is looking at them
-            for _ in range(min(room, self._num_ready - self._num_taken)):
-                async with asyncio.timeout(GIVE_UP_S):
-                    taken.append(await self._given.get())
+        num_bytes = 0
+        # One by one: a consumer would be given all of them at once, however large they are.
+        while len(taken) < room and num_bytes < MAX_LOOK_BYTES:
+            delivered = await self._next()
+            if delivered is None:
+                break  # somebody else is looking at them
+            taken.append(delivered)
+            num_bytes += len(delivered.body)
         self._num_taken += len(taken)
         return sorted(taken, key=_dead_since_ms)
+
+    async def _next(self) -> DeliveredMessage | None:
+        assert self._channel is not None, "begin first"
+        delivered = await call("looking at dead letters", self._channel.basic_get(self._queue))
+        return None if delivered.delivery_tag is None else delivered
 
     async def finish(self, delivered: DeliveredMessage) -> None:
         """Out of the queue."""
@@ -139,12 +146,8 @@ class _Look:
         self.num_finished += 1
 
     async def put_back(self) -> None:
-        """The broker does so a moment after the channel has ended, and whoever looks next must find everything.
-
-        A consumer that is not cancelled before is given again what was just put back.
-        """
+        """The broker does so a moment after the channel has ended, and whoever looks next must find everything."""
         assert self._channel is not None, "begin first"
-        await call("looking at no more", self._channel.basic_cancel(self._tag))
         await call("putting back what was looked at", self._channel.close())
         channel = await self._link.channel()
         with suppress(TimeoutError):

@@ -27,6 +27,7 @@ def everything(redis_port: int, **sections: Any) -> Config:
         prometheus={"enabled": True},
         opentelemetry={"enabled": True},
         console={"enabled": True},
+        sentry={"dsn": f"http://key@127.0.0.1:{free_port()}/1"},
         channel={"namespaces": [{"name": "chat", "allow_subscribe_for_client": True}]},
         consumers=[
             {"name": "rabbits", "type": "rabbitmq", "rabbitmq": {"url": amqp, "queue": "q"}, "routes": routes},

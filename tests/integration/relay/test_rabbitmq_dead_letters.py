@@ -146,3 +146,20 @@ async def test_a_broker_that_cannot_be_reached_is_said_so(rabbitmq: RabbitServer
     config = source_config(rabbitmq, rabbitmq_names, connection=nowhere)
     with pytest.raises(DeadLettersUnavailable, match=r"connecting to 127\.0\.0\.1"):
         await dead_letters_of(config).list(1)
+
+
+async def test_large_letters_are_looked_at_a_few_at_a_time(
+    rabbitmq: RabbitServer, rabbitmq_names: RabbitNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was too large for the hub lies there: two thousand of these would be the end of a node that looks."""
+    monkeypatch.setattr("hub.relay.rabbitmq.dead_letters.MAX_LOOK_BYTES", 1_000)
+    config = source_config(rabbitmq, rabbitmq_names)
+    async with rabbit_world(config, rabbitmq) as (_, sender):
+        for number in range(6):
+            await sender.send(config.queue, b"no json %d" % number + b"." * 400, message_id=f"bad-{number}")
+            await sender.has_length(config.dead_queue, number + 1)
+        letters = await dead_letters_of(config).list(10)
+        assert [letter.body[:9] for letter in letters] == [b"no json %d" % number for number in range(3)]
+        await sender.has_length(config.dead_queue, 6)
+        assert await dead_letters_of(config).remove(None) == 6
+        await sender.has_length(config.dead_queue, 0)

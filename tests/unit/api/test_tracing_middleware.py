@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
@@ -23,6 +24,8 @@ from tests.support.tracer import RecordingTracer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp.typedefs import Handler
+
 TRACE, SPAN = "a" * 32, "b" * 16
 SAMPLED = f"00-{TRACE}-{SPAN}-01"
 
@@ -35,7 +38,7 @@ class World:
     def __init__(self) -> None:
         self.tracer = RecordingTracer(samples=False)
         self.seen: Seen = []
-        app = self._app = web.Application()
+        app = self.app = web.Application()
         app.on_response_prepare.append(echo_request_id)
         app.router.add_get("/healthz", self._handle)
         app.router.add_get("/ui/{file}", self._handle)
@@ -52,9 +55,9 @@ class World:
     async def __aenter__(self) -> World:
         self.client = TestClient(self.server)
         await self.client.start_server()
-        tracing = RequestTracing(self._app, self.tracer, ("/healthz", "/ui*"))
+        tracing = RequestTracing(self.app, self.tracer, ("/healthz", "/ui*"))
         assert isinstance(self.server.runner, web.AppRunner)
-        watch_requests(self.server.runner, [self._watched, tracing.middleware()])
+        watch_requests(self.server.runner, [self._watched, tracing.around])
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -65,11 +68,14 @@ class World:
             await response.read()
             return response.status
 
-    async def _watched(self, request: web.Request, handler: object) -> web.StreamResponse:
-        """Outside of the middleware that is tested."""
-        self.before.append(CURRENT.get())
-        response: web.StreamResponse = await handler(request)  # type: ignore[operator]  # aiohttp's Handler
-        return response
+    def _watched(self, handler: Handler) -> Handler:
+        """Outside of what is tested."""
+
+        async def watch(request: web.Request) -> web.StreamResponse:
+            self.before.append(CURRENT.get())
+            return await handler(request)
+
+        return watch
 
     def _part(self) -> web.Application:
         part = web.Application()
@@ -125,6 +131,17 @@ async def test_one_that_is_drawn_is_a_span_with_the_route_and_never_the_path(wor
         "url.scheme": "http",
         "http.response.status_code": 200,
     }
+
+
+async def test_a_parent_that_is_not_sampled_costs_no_look_at_the_routes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy in front may send one with every request."""
+    resolve = AsyncMock(side_effect=world.app.router.resolve)
+    monkeypatch.setattr(world.app.router, "resolve", resolve)
+    await world.ask("/things/1", headers={"traceparent": SAMPLED[:-1] + "0"})
+    assert resolve.await_count == 1, "the application's own"
+    assert world.seen == [TraceContext(TRACE, SPAN, is_sampled=False)]
 
 
 async def test_a_sampled_parent_is_followed_without_a_draw(world: World) -> None:

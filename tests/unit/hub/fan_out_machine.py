@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from hub.fan_out import Audience, FanOut
-from hub.outbox import Outbox
+from hub.outbox import Outbox, flatten
 from hub.protocol.json_codec import JSON
 from tests.unit.hub.recording_transport import MarkedLines, RecordingTransport, unframe
 
@@ -132,6 +132,14 @@ class Channel:
         self.unreleased = []
 
 
+@dataclass(eq=False)
+class Mark:
+    """What waited when it was set, by outbox, and how often it has been reached."""
+
+    waited: dict[Outbox, list[bytes]]
+    num_reached: int = 0
+
+
 class FanOutMachine(RuleBasedStateMachine):
     """Whoever is closed makes room for somebody new."""
 
@@ -149,6 +157,7 @@ class FanOutMachine(RuleBasedStateMachine):
         self.dirty_channels: list[Channel] = []
         self.now_s = 1
         self.num_messages = 0
+        self.marks: list[Mark] = []
 
     def teardown(self) -> None:
         try:
@@ -244,6 +253,25 @@ class FanOutMachine(RuleBasedStateMachine):
         self.dirty_channels = []
         self.scheduled.pop()()
 
+    @rule()
+    def mark(self) -> None:
+        mark = Mark({outbox: self.waiting(subscriber) for outbox, subscriber in self.by_outbox.items()})
+        self.marks.append(mark)
+        self.fan_out.mark(lambda: self.reach(mark))
+
+    def reach(self, mark: Mark) -> None:
+        assert mark is next(each for each in self.marks if not each.num_reached), "in the order in which they were set"
+        mark.num_reached += 1
+        for outbox, waited in mark.waited.items():
+            assert not set(waited) & set(self.waiting(self.by_outbox[outbox])), "reached too early"
+
+    def waiting(self, subscriber: Subscriber) -> list[bytes]:
+        """What has been neither written nor held back."""
+        unreleased = [
+            message for channel in self.channels if subscriber in channel.members for message in channel.unreleased
+        ]
+        return flatten(subscriber.outbox.pending) + unreleased
+
     @rule(slot=SLOTS)
     def stall(self, slot: int) -> None:
         """Its peer stops reading."""
@@ -334,6 +362,10 @@ class FanOutMachine(RuleBasedStateMachine):
         waits = any(channel.unreleased for channel in self.channels) or any(outbox.pending for outbox in self.by_outbox)
         assert len(self.scheduled) <= 1
         assert not waits or self.scheduled
+
+    @invariant()
+    def every_mark_is_reached_once(self) -> None:
+        assert self.scheduled or all(mark.num_reached == 1 for mark in self.marks)
 
     @invariant()
     def a_full_socket_is_noticed_at_once(self) -> None:

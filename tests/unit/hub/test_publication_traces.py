@@ -19,7 +19,7 @@ from hub.fan_out import WRITES_PER_SLICE
 from hub.protocol.messages import Publication
 from hub.publishing import How, Item
 from hub.trace_decisions import MAX_BELOW
-from hub.trace_stamp import published_ms_in
+from hub.trace_stamp import published_ms_in, stamped
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, TraceContext, parse_context
 from tests.support.tracer import RecordedSpan, RecordingTracer
 from tests.unit.hub.node import OPEN, Node, hub_config
@@ -330,6 +330,20 @@ async def test_the_live_copy_asks_and_the_history_does_not(node: Followed) -> No
     assert shown["tags"] == {**kept, ACK_TAG: "1"}
     assert context_in(kept).span_id == node.tracer.one("publish news").context.span_id
     assert ACK_TAG not in kept
+
+
+@pytest.mark.parametrize(("off_ms", "is_asked"), [(-60_000, True), (60_000, True), (-60_001, False), (60_001, False)])
+async def test_a_stamp_that_cannot_be_one_of_this_publication_is_not_measured(
+    node: Followed, off_ms: int, is_asked: bool
+) -> None:
+    """Another hub's, left in the context of a publisher that is not followed where it published."""
+    client = await node.subscribed(CHANNEL)
+    state = stamped("", int(node.clock.now_s() * 1000) + off_ms)
+    tags = {TRACEPARENT: THEIRS.traceparent(), TRACESTATE: state}
+    node.hub.on_publication(CHANNEL, Publication(Raw(b"{}"), tags=tags), None)
+    (shown,) = await client.pushes("pub")
+    assert (ACK_TAG in shown["tags"]) == is_asked
+    assert len(node.tracer.named("fan_out news")) == 1
 
 
 async def test_some_32_of_many_are_asked(node: Followed) -> None:

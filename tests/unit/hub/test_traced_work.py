@@ -12,6 +12,7 @@ from hub.connection import Handshake
 from hub.errors import ReplyError
 from hub.protocol.codes import INTERNAL, PERMISSION_DENIED, ErrorCode
 from hub.protocol.messages import OptionalRaw
+from hub.trace_decisions import MAX_BELOW
 from hub.tracing import CURRENT, UNSAMPLED, Kind, TraceContext
 from tests.support.tracer import RecordingTracer
 from tests.unit.hub.client import Client
@@ -89,6 +90,29 @@ async def test_more_contexts_of_clients_than_may_be_followed_are_not() -> None:
     for _ in range(3):
         await node.call(data_with(THEIRS))
     assert len(node.tracer.spans) == 1
+
+
+async def test_the_id_of_a_publication_gets_a_client_no_more_than_its_own() -> None:
+    """Whoever is subscribed knows the id of the span that published."""
+    node = Calls()
+    node.tracer.allowed = 1
+    assert node.hub.traces is not None
+    node.hub.traces.decisions.note_ours(THEIRS)
+    for _ in range(3):
+        await node.call(data_with(THEIRS))
+    assert len(node.tracer.spans) == 1
+
+
+async def test_of_the_calls_of_one_request_only_so_many_have_spans() -> None:
+    node = Calls()
+    token = CURRENT.set(THEIRS)
+    try:
+        for _ in range(MAX_BELOW + 2):
+            await node.call()
+    finally:
+        CURRENT.reset(token)
+    assert len(node.tracer.spans) == MAX_BELOW
+    assert node.contexts[-2:] == [UNSAMPLED] * 2
 
 
 @pytest.mark.parametrize(

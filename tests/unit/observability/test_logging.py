@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import pytest
 
 from hub.log_context import WHO, Who
 from hub.tracing import CURRENT, UNSAMPLED, TraceContext
-from observability.log_memory import MAX_FIELD_CHARS, MAX_NEW_LINES, LogMemory
-from observability.logging import configure_logging, standard_error
+from observability.log_memory import MAX_FIELD_CHARS, MAX_FIELDS, MAX_LINE_CHARS, MAX_NEW_LINES, LogMemory
+from observability.logging import EventFormatter, configure_logging, for_people, standard_error
 
 ROOT = Path(__file__).parents[3]
 
@@ -159,13 +159,88 @@ def test_a_line_in_memory_is_bounded_and_tells_its_trace(memory: LogMemory) -> N
     assert len(line.fields["detail"]) < MAX_FIELD_CHARS + 10
 
 
-def test_what_cannot_be_formatted_fails_nobody(memory: LogMemory) -> None:
+def test_what_cannot_be_shown_fails_nobody_and_is_told_without_it(written: io.StringIO, memory: LogMemory) -> None:
     class Broken:
         def __repr__(self) -> str:
             raise RuntimeError("no text")
 
-    logger.info("broken", extra={"detail": Broken()})
-    assert memory.num_failed == 1
+    logger.error("broken", extra={"detail": Broken()})
+    [entry], [line] = entries(written), memory.find(limit=9)
+    assert entry["level"] == line.level == "error"
+    assert entry["why"] == line.fields["why"] == "RuntimeError"
+    assert "test_logging.py" in entry["at"]
+
+
+def test_a_line_is_masked_once_for_all_who_are_shown_it(
+    written: io.StringIO, memory: LogMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[object] = []
+
+    def counted(event: Mapping[str, object]) -> dict[str, object]:
+        masked.append(event)
+        return dict(event)
+
+    monkeypatch.setattr("observability.log_events.mask_event", counted)
+    logger.info("event")
+    assert len(masked) == len(entries(written)) == len(memory.find(limit=9)) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        10**400,
+        float("inf"),
+        ["\ud83d", float("nan"), 2**70],
+        ["é", float("-inf")],
+        "half \ud83d",
+        {1: {"a", "b"}},
+        b"\xff",
+        "\x85\u2028\u202e",
+    ],
+)
+def test_whatever_a_field_is_the_line_is_one_of_ascii_and_can_be_read_again(
+    written: io.StringIO, memory: LogMemory, value: object
+) -> None:
+    logger.info("event", extra={"detail": value})
+    [text] = written.getvalue().splitlines()
+    assert text.isascii()
+    assert json.loads(text)["event"] == "event"
+    assert [line.event for line in memory.find(limit=9)] == ["event"]
+
+
+def test_no_extra_pretends_to_be_the_line_itself(written: io.StringIO) -> None:
+    logger.info("event", extra={"event": "login", "level": "critical", "timestamp": "never", "logger": "syncline"})
+    [entry] = entries(written)
+    assert (entry["event"], entry["level"], entry["logger"]) == ("event", "info", "tests.logging")
+
+
+def test_a_line_of_many_long_fields_is_kept_short(memory: LogMemory) -> None:
+    logger.info("long", extra={f"field_{number}": "a " * 50_000 for number in range(300)})
+    [line] = memory.find(limit=1)
+    assert len(line.fields) <= MAX_FIELDS
+    assert sum(map(len, line.fields.values())) < MAX_LINE_CHARS + MAX_FIELDS * 20
+
+
+@pytest.mark.parametrize("text", ['say "x"', "back\\slash", "größe", "GRÖSSE", '"to":["bob"', "1,2"])
+def test_text_is_found_as_it_is_shown(memory: LogMemory, text: str) -> None:
+    logger.info("other")
+    logger.info("event", extra={"a": 'Say "X" and back\\slash', "b": "Größe", "c": {"to": ["bob", 1, 2]}, "d": [1, 2]})
+    assert [line.event for line in memory.find(text=text, limit=9)] == ["event"]
+
+
+def test_text_for_people_obeys_no_stranger(written: io.StringIO) -> None:
+    """A line that colours, clears or ends: what a terminal would do with it (CWE-117, CWE-150)."""
+    handler = standard_error()
+    assert handler is not None
+    handler.setFormatter(EventFormatter(for_people()))
+    hostile = "\x1b[2J\x9b31m\r\nfake [info] line\u202e\u2028\x00\x7f"
+    try:
+        raise ValueError(hostile)
+    except ValueError:
+        logger.exception("said %s", hostile, extra={"user": hostile, "deep": [hostile]})
+    text = written.getvalue()
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+    assert not [line for line in text.splitlines() if line.startswith("fake")][1:], "only within the stack"
 
 
 def test_after_it_is_detached_nothing_is_kept() -> None:

@@ -109,9 +109,61 @@ def test_no_secret_survives_inside_a_structure(secret: str, depth: int, as_list:
     assert secret not in json.dumps(mask_event({"outer": value}))
 
 
+SLIPPED_THROUGH = [
+    "password%3Dhunter2abc",
+    "%7B%22password%22%3A%22hunter2abc%22%7D",
+    "x%253Fapi_key%253Dhunter2abc",
+    "Bearer%20hunter2abc",
+    "{'password': b'hunter2abc'}",
+    '{"password": {"value": "hunter2abc"}}',
+    "login failed, password: hunter2abc",
+    "redis://:hunter2/abc@host:6379/0",
+    "amqp://guest:hunter2?a#bc@host/",
+    "eyJhbGciOiJIUzI1NiJ9.\neyJodW50ZXIyYWJjIjoxfQ.\nx",
+    base64.b64encode(b'{"password":"hunter2abc"}').decode(),
+]
+
+
+@pytest.mark.parametrize("text", SLIPPED_THROUGH)
+def test_what_slipped_through_once_does_no_more(text: str) -> None:
+    masked = mask_text(f"see {text} there")
+    for part in ("hunter2", "?a#bc", "/abc", "aHVudGVy", "odW50ZXIy", "cGFzc3dv"):
+        assert part not in masked
+    assert masked.startswith("see ")
+    assert mask_text(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "separator", [*"./_+\t\u2009\u2013\u2014\u202f\u200b", "  ", "   ", "\n", "\r\n", "%20", "%C2%A0"]
+)
+@pytest.mark.parametrize("groups", [(4, 8, 12), (4, 10)])
+def test_a_card_number_in_its_printed_groups_is_found_whatever_is_between_them(
+    separator: str, groups: tuple[int, ...]
+) -> None:
+    card = "378282246310005" if len(groups) == 2 else CARDS[0]
+    planted = separator.join(card[start:end] for start, end in zip((0, *groups), (*groups, None), strict=True))
+    masked = mask_text(f"see {planted} there")
+    assert masked.count("*") == len(card) - 10
+    assert mask_text(masked) == masked
+
+
+@pytest.mark.parametrize("zero", ["\u0660", "\u0966", "\uff10", "\U0001d7ce"])
+def test_digits_of_other_scripts_are_digits(zero: str) -> None:
+    foreign = {digit: chr(ord(zero) + int(digit)) for digit in string.digits}
+    assert mask_text("".join(foreign[digit] for digit in CARDS[0])) == "411111******1111"
+    harmless = "".join(foreign[digit] for digit in "2026")
+    assert mask_text(harmless) == harmless
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "https://host:8443/path?x=1 and a@b",
+        "password: must not be empty",
+        "client.token.secret: At least 32 characters",
+        "52.10.133.104 4.66.102.3",
+        "2026/11/24 20:41 4.11.1",
+        "100%25 of %s",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "01912345-6789-7abc-8def-0123456789ab",
         "41111111-1111-4111-8111-111111111111",
@@ -152,6 +204,11 @@ def test_what_only_looks_like_a_secret_is_left(text: str) -> None:
         ("number", 4111111111111111, "411111******1111"),
         ("ratio", 0.4111111111111111, 0.4111111111111111),
         ("raw", b"ann@example.com", MASK),
+        ("raw", bytearray(b"ann@example.com"), MASK),
+        ("amount", 4111111111111111.0, "411111******1111.0"),
+        ("raw_headers", ((b"Cookie", b"a=b"),), [["Cookie", MASK]]),
+        ("headers", [{"name": "Cookie", "value": "a=b"}], [{"name": "Cookie", "value": MASK}]),
+        ("mapping", {b"password": "x"}, {"password": MASK}),
         ("headers", [["Cookie", "a=b"]], [["Cookie", MASK]]),
         ("error", ValueError("password='x'"), 'ValueError("password=***")'),
     ],
@@ -162,6 +219,7 @@ def test_values_by_their_name_and_kind(name: str, value: object, told: object) -
 
 HOSTILE = ["eyJ", "a", "@", "a@a.b", "token", 'token":"', "'password':\\", "://", "4111 ", "4111-", "1", "bearer "]
 HOSTILE += ["eyJaaaaa.", "%40a.", "authorization: ", "\\", "[", "token=", "Aa", "\ud800"]
+HOSTILE += ["4 ", "4 4-", "\uff14 ", "%34%20", "%2525", "://a:", "password: ", "'token':{", "4444."]
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

@@ -50,7 +50,24 @@ def test_each_time_counts_once_however_long_it_lasts() -> None:
     for _ in range(2):
         dog._beat_s = clock.monotonic_s()
         dog.look(here)
-        for _ in range(3):
-            clock.advance(BLOCKED_AFTER_S)
+        for _ in range(12):
+            clock.advance(BLOCKED_AFTER_S / 4)
             dog.look(here)
     assert dog.num_blocked == 2
+
+
+@pytest.mark.parametrize(("used_s", "events"), [(0.1, ["process_paused"]), (4.9, ["loop_blocked"])])
+def test_a_process_that_stood_still_as_a_whole_blames_nobody(
+    caplog: pytest.LogCaptureFixture, used_s: float, events: list[str]
+) -> None:
+    """Frozen with its container it uses no CPU; what holds the interpreter uses all of it."""
+    clock, used = FakeClock(), [7.0]
+    dog = Watchdog(clock, lambda: used[0])
+    dog._beat_s = clock.monotonic_s()
+    clock.advance(5)
+    used[0] += used_s
+    dog.look(threading.get_ident())
+    assert [record.message for record in caplog.records] == events
+    clock.advance(0.25)
+    dog.look(threading.get_ident())
+    assert len(caplog.records) == 1

@@ -86,6 +86,8 @@ function withKeys(intervals: readonly Interval[]): Timed[] {
 class Forest {
   readonly #byId = new Map<string, Timed>();
   readonly #children = new Map<string, Timed[]>();
+  /** Spans of browsers, by the publication that they have shown. */
+  readonly #shownBy = new Map<string, Set<string>>();
   readonly #seen = new Set<string>();
   readonly #rows: Row[] = [];
 
@@ -95,38 +97,65 @@ class Forest {
       const { parent_id } = item.span;
       if (parent_id) this.#children.set(parent_id, [...(this.#children.get(parent_id) ?? []), item]);
     }
+    for (const { span } of timed) {
+      const published = publishedIn(span);
+      if (!published || this.#byId.has(span.parent_id) || !this.#byId.has(published)) continue;
+      this.#shownBy.set(published, (this.#shownBy.get(published) ?? new Set()).add(span.parent_id));
+    }
   }
 
   rows(): readonly Row[] {
     for (const item of this.timed) {
       const { parent_id } = item.span;
       if (!parent_id) this.#place(item, 0, null);
-      else if (!this.#byId.has(parent_id)) this.#placeOutside(parent_id, item);
+      else if (!this.#byId.has(parent_id) && !this.#isShown(parent_id)) this.#placeOutside(parent_id, 0);
     }
     // What is left is in a circle, or below one.
     for (const item of this.timed) this.#place(item, 0, null);
     return this.#rows;
   }
 
-  #placeOutside(spanId: string, first: Timed): void {
+  #isShown(spanId: string): boolean {
+    return [...this.#shownBy.values()].some((spanIds) => spanIds.has(spanId));
+  }
+
+  #placeOutside(spanId: string, depth: number): void {
     const key = `outside:${spanId}`;
+    const children = this.#children.get(spanId) ?? [];
     if (this.#seen.has(key)) return;
     this.#seen.add(key);
     const at = this.#rows.length;
-    for (const child of this.#children.get(spanId) ?? []) this.#place(child, 1, null);
+    for (const child of children) this.#place(child, depth + 1, null);
     const numBelow = this.#rows.length - at;
-    this.#rows.splice(at, 0, { kind: "outside", key, spanId, label: labelOf(first.span), depth: 0, numBelow });
+    if (!numBelow) return; // a circle: what it caused stands above it
+    const label = children.some(({ span }) => publishedIn(span)) ? "browser" : labelOf(children[0]!.span);
+    this.#rows.splice(at, 0, { kind: "outside", key, spanId, label, depth, numBelow });
   }
 
   #place(item: Timed, depth: number, parent: Timed | null): void {
     if (this.#seen.has(item.key)) return;
     this.#seen.add(item.key);
     const at = this.#rows.length;
-    if (this.#byId.get(item.span.span_id) === item)
+    if (this.#byId.get(item.span.span_id) === item) {
       for (const child of this.#children.get(item.span.span_id) ?? []) this.#place(child, depth + 1, item);
+      for (const shown of this.#shownBy.get(item.span.span_id) ?? []) this.#placeOutside(shown, depth + 1);
+    }
     const numBelow = this.#rows.length - at;
     this.#rows.splice(at, 0, { kind: "span", ...item, depth, numBelow, skewMs: skewBetween(parent, item) });
   }
+}
+
+/** The span that published what an acknowledgement is of; its parent may be the browser's own, which is below that one. */
+function publishedIn({ attributes }: SpanView): string | null {
+  const published = attributes["syncline.publish_span_id"];
+  return typeof published === "string" && published !== "" ? published : null;
+}
+
+/** What lasts no time is a moment: of an acknowledgement, how long after its publication. */
+export function timeLabel({ span, startMs, endMs }: SpanRow): { ms: number; isAfter: boolean } {
+  const afterMs = span.attributes["syncline.publish_to_client_ms"];
+  if (startMs === endMs && typeof afterMs === "number") return { ms: afterMs, isAfter: true };
+  return { ms: endMs - startMs, isAfter: false };
 }
 
 /** Only the clocks of two nodes can disagree; within one node a span is made after the one above it. */

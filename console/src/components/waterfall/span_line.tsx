@@ -4,7 +4,7 @@ import { Icon } from "../icon.js";
 import { barOf, ticksOf, type Bar, type Window } from "./axis.js";
 import { percent } from "./axis_head.js";
 import { KindIcon } from "./kind_icon.js";
-import type { OutsideRow, Row, SpanRow } from "./layout.js";
+import { timeLabel, type OutsideRow, type Row, type SpanRow } from "./layout.js";
 import type { Extent } from "./waterfall_keys.js";
 
 interface Props {
@@ -23,6 +23,8 @@ interface Props {
 /** Deeper than this nothing is indented any further: the bars need their room. */
 const mostIndent = 10;
 const mostTicks = 6;
+/** A moment at the end of all is seen, too: `min-width` of a bar. */
+const leastBar = "3px";
 
 /** One row of a waterfall. */
 export function SpanLine({ row, extent, window, isFolded, isOpen, tabIndex, onFocus, onKey, onOpen, onFold }: Props) {
@@ -112,8 +114,13 @@ function OutsideName({ row: { label, spanId } }: { row: OutsideRow }) {
   );
 }
 
+function timeText(row: SpanRow): string {
+  const { ms, isAfter } = timeLabel(row);
+  return isAfter ? `after ${formatMs(ms)}` : formatMs(ms);
+}
+
 function BarLine({ row, bar }: { row: Row; bar: Bar }) {
-  const text = row.kind === "span" ? formatMs(row.endMs - row.startMs) : "not known";
+  const text = row.kind === "span" ? timeText(row) : "not known";
   const isFailed = row.kind === "span" && row.span.error !== "";
   const isPlain = row.kind === "span" && !isFailed;
   const place = bar.at + bar.width < 0.8 ? "after" : bar.at > 0.2 ? "before" : "inside";
@@ -128,7 +135,7 @@ function BarLine({ row, bar }: { row: Row; bar: Bar }) {
         class="bar"
         title={row.kind === "span" ? text : "When it began and ended is known where it was made"}
         data-failed={isFailed}
-        style={{ left: percent(bar.at), width: percent(bar.width) }}
+        style={{ left: `min(${percent(bar.at)}, calc(100% - ${leastBar}))`, width: percent(bar.width) }}
       />
       <span class="bar-label num" data-place={place} data-plain={isPlain} style={label}>
         {text}

@@ -40,9 +40,11 @@ class HeldExporter(SpanExporter):
         self.result = result
         self.answers = threading.Event()
         self.asked = threading.Event()
-        self.is_shut_down = False
+        self.is_shut_down = self.is_broken = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self.is_broken:
+            raise UnicodeEncodeError("utf-8", "", 0, 1, "surrogates not allowed")
         self.asked.set()
         assert self.answers.wait(PATIENCE_S)
         return self.result
@@ -94,6 +96,14 @@ async def test_what_it_refuses_is_lost_and_counted(world: World) -> None:
     world.make(5)
 
     await eventually(lambda: world.counts() == (0, 5, 1))
+
+
+async def test_what_cannot_even_be_tried_is_lost_and_counted(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.exporter.is_broken = True
+    world.make(5)
+
+    await eventually(lambda: world.counts() == (0, 5, 1))
+    assert "Exception while exporting" in caplog.text
 
 
 async def test_a_full_queue_takes_no_more_and_says_how_many_it_has_not_taken(world: World) -> None:

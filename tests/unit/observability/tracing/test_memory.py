@@ -114,6 +114,22 @@ def test_spans_beyond_the_bound_are_counted_and_not_kept() -> None:
     assert memory.recent(1)[0].num_spans == MAX_SPANS + 50
 
 
+def test_what_a_long_trace_began_with_is_kept_though_it_ends_last() -> None:
+    memory = trace_memory()
+    for number in range(MAX_SPANS + 50):
+        memory.add(span(1, number=number + 2, start_ms=2, end_ms=3))
+    memory.add(span(1, "POST /api/batch", number=1, start_ms=1, end_ms=4, attributes={"text": "x" * 100}))
+
+    kept = memory.spans(f"{1:032x}")
+    assert len(kept) == MAX_SPANS
+    assert kept[0].name == "POST /api/batch"
+    assert memory.measures()["traces_kept_bytes"] == sum(each.num_bytes() for each in _kept(memory))
+
+
+def _kept(memory: TraceMemory) -> list[FinishedSpan]:
+    return [each for trace in memory._traces.values() for each in trace.spans]
+
+
 def test_the_bytes_of_all_traces_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 10_000)
     memory = trace_memory(keep_traces=1_000)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.util.re import parse_env_headers
 
 from observability.masking import MASK
 from observability.tracing.sdk_log import INTERVAL_S, quiet_sdk_log
 from tests.support.clock import FakeClock
-
-if TYPE_CHECKING:
-    import pytest
 
 EXPORTER = logging.getLogger("opentelemetry.exporter.test")
 PROCESSOR = logging.getLogger("opentelemetry.sdk.test")
@@ -41,6 +40,20 @@ def test_secrets_in_an_endpoint_are_masked(caplog: pytest.LogCaptureFixture) -> 
         EXPORTER.error("cannot reach %s", "http://collector:hunter2@example.com/v1/traces")
 
     assert told(caplog) == [(f"cannot reach http://{MASK}@example.com/v1/traces", 0)]
+
+
+@pytest.mark.parametrize("text", ["x-team: s3cr3t", " x-team: s3cr3t , other=1", "one=1,x-team: s3cr3t"])
+def test_a_header_that_the_sdk_cannot_read_is_not_repeated(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """With a colon for the equals sign, as people write it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", text)
+    with quiet_sdk_log(FakeClock()):
+        parse_env_headers(text)
+
+    ((detail, _),) = told(caplog)
+    assert "s3cr3t" not in detail
+    assert detail.endswith(MASK)
 
 
 def test_information_is_left_out(caplog: pytest.LogCaptureFixture) -> None:

@@ -86,3 +86,11 @@ async def test_an_unknown_consumer_is_not_found() -> None:
 async def test_a_broker_that_is_away_is_worth_repeating() -> None:
     with pytest.raises(TimeoutError):
         await remove_letters(Office(Kept()), "orders", Letters(everything=True))
+
+
+async def test_of_a_huge_body_only_the_beginning_is_read() -> None:
+    [shown] = (await list_letters(Office(Kept(letter(body="\U0001d7ce".encode() * 3_000_000))), "orders", 1)).letters
+    assert shown.body == "\U0001d7ce" * MAX_BODY_CHARS
+    assert shown.is_cut
+    [shown] = (await list_letters(Office(Kept(letter(body=b"x" * MAX_BODY_CHARS))), "orders", 1)).letters
+    assert not shown.is_cut

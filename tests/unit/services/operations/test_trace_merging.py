@@ -42,6 +42,16 @@ def test_two_halves_are_one_trace() -> None:
     assert merged([first, second]) == merged([second, first]) == [expected]
 
 
+@pytest.mark.parametrize("told", ["fan_out news", "acknowledge news"])
+def test_what_follows_from_a_publication_names_no_trace_that_has_more(told: str) -> None:
+    """The clocks of two nodes say that it came first, or at the same time."""
+    cause, consequence = summary(name="POST /api/publish", nodes=["b"]), summary(name=told, start_ms=999)
+    for order in ([cause, consequence], [consequence, cause]):
+        [joined] = merged(order)
+        assert (joined.name, joined.start_ms) == ("POST /api/publish", 999)
+    assert merged([consequence])[0].name == told
+
+
 def test_the_newest_comes_first() -> None:
     traces = [summary(trace_id=f"{number:032x}", start_ms=number) for number in (1, 3, 2)]
     assert [each.start_ms for each in merged(traces)] == [3, 2, 1]

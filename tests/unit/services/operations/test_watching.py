@@ -8,10 +8,15 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from hub.commands.rpc import RPCCall
+from hub.errors import ReplyError
 from hub.hub import Hub
+from services.accounts.permissions import Action
 from services.operations.questions import WATCHED
-from services.operations.watching import LEASE_S, Watching
+from services.operations.watching import LEASE_S, METHOD, Watching
+from sessions.principal import Principal
 from tests.support.clock import FakeClock
+from tests.support.tracer import RecordingTracer
 
 
 @pytest.fixture
@@ -59,3 +64,14 @@ async def test_no_watchers_tell_nothing(watching: Watching) -> None:
     await watching.renew()
     assert watching.topics() == set()
     assert (watching.num_watchers, watching.num_untold) == (0, 0)
+
+
+async def test_who_looks_at_traces_makes_none(hub: Hub, watching: Watching) -> None:
+    async def authorise(principal: Principal, action: Action) -> None:
+        raise AssertionError(f"{principal} has no session: {action}")
+
+    tracer = hub.tracer = RecordingTracer()
+    watching.register(authorise)
+    with pytest.raises(ReplyError):
+        await hub.rpc.call(RPCCall(METHOD, Raw(b'{"topics":[]}'), None))
+    assert (tracer.spans, tracer.num_asked) == ([], 0)
