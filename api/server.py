@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from api.admission import SERVES_PAGE, Admission
+from api.api_key import APIKey
 from api.console import Console
 from api.health import HealthChecks
 from api.request_id import echo_request_id
@@ -154,7 +155,8 @@ class Server:
         if self.http_times is not None:
             watchers.append(self.http_times.around)
         if self.tracer is not None:
-            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config)).around)
+            is_known = APIKey(self._config.server_api).admits
+            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config), is_known).around)
         return watchers
 
     def _access_log(self) -> dict[str, Any]:

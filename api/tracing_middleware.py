@@ -20,7 +20,7 @@ from api.upgrade import on_upgrade
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, parse_context
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from aiohttp.typedefs import Handler
     from multidict import CIMultiDictProxy
@@ -58,11 +58,19 @@ class RequestTracing:
     Args:
         untraced: routes that make no spans when they are read, such as those of probes; one that ends with `*` stands
             for whatever begins so.
+        is_known: whether a request bears the key of a backend; all others share what is there for strangers.
     """
 
-    def __init__(self, app: web.Application, tracer: Tracer, untraced: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        tracer: Tracer,
+        untraced: Iterable[str] = (),
+        is_known: Callable[[web.Request], bool] = lambda _: False,
+    ) -> None:
         self._app = app
         self._tracer = tracer
+        self._is_known = is_known
         paths = [path for path in untraced if path]
         self._untraced = frozenset(paths)
         self._untraced_beginnings = tuple(path[:-1] for path in paths if path.endswith("*"))
@@ -102,7 +110,7 @@ class RequestTracing:
 
     def _is_followed(self, parent: TraceContext | None, request: web.Request) -> bool:
         if parent is not None:
-            return self._tracer.follows(parent)
+            return self._tracer.follows(parent, is_stranger=not self._is_known(request))
         # A header that is no context is as none, and this request has not been drawn for. Without one it has.
         return TRACEPARENT not in request.headers or self._tracer.samples_root()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSCloseCode, WSMsgType, web
 from aiohttp.http_websocket import WebSocketError
 
+from api.admission import SERVES_PAGE
 from api.mask_guard import MaskGuard
 from api.upgrade import upgraded
 from api.websocket_framing import TEXT_FRAMING, close_frame
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hub.tracing import TraceContext
 
 SUBPROTOCOL = "centrifuge-json"
+
+_OPERATORS_HANDSHAKE = Handshake(is_operators=True)
 
 RESERVED_CLOSE_CODES = frozenset({1004, 1005, 1006, 1015})
 """RFC 6455 section 7.4.1: never on the wire; aiohttp lets 1006 pass (Autobahn case 7.9.5)."""
@@ -185,9 +188,11 @@ class WebSocketEdge:
 
     def _handshake(self, request: web.Request, trace: TraceContext | None) -> Handshake:
         header = self._config.user_id_http_header
+        is_operators = request.app.get(SERVES_PAGE, False)
         if not header and trace is None:
-            return NO_HANDSHAKE
-        return Handshake(user=request.headers.get(header) or None if header else None, trace=trace)
+            return _OPERATORS_HANDSHAKE if is_operators else NO_HANDSHAKE
+        user = request.headers.get(header) or None if header else None
+        return Handshake(user=user, trace=trace, is_operators=is_operators)
 
     async def _serve(self, socket: GuardedWebSocket, transport: WebSocketTransport, handshake: Handshake) -> None:
         connection = Connection(self._hub, transport, JSON, handshake)

@@ -61,6 +61,9 @@ class Handshake:
     trace: TraceContext | None = None
     """Of its upgrade, where that was followed: what the connection does later is linked to it, never below it."""
 
+    is_operators: bool = False
+    """It came in over a port that serves operators."""
+
 
 class State(enum.Enum):
     NEW = enum.auto()

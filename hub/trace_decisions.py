@@ -60,7 +60,8 @@ class Decisions:
         Of the calls of one request that is followed only so many have a span of their own.
         """
         if given is not None:
-            return Verdict(True, given) if given.is_sampled and self._tracer.follows(given) else NO
+            is_followed = given.is_sampled and self._tracer.follows(given, is_stranger=True)
+            return Verdict(True, given) if is_followed else NO
         verdict = self.decide(None)
         return verdict if verdict.is_sampled and self.admits_below(verdict.parent) else NO
 

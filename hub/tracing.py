@@ -127,8 +127,13 @@ class Tracer(Protocol):
     def samples_root(self) -> bool:
         """Whether a trace that begins here is followed. Hot: asked for each publication that nobody has decided on."""
 
-    def follows(self, parent: TraceContext) -> bool:
-        """Whether a span is made below a parent that another process has sampled: always, up to so many a second."""
+    def follows(self, parent: TraceContext, *, is_stranger: bool = False) -> bool:
+        """Whether a span is made below a parent that another process has sampled: always, up to so many a second.
+
+        Args:
+            is_stranger: anybody may have sent it. All of those together get half of what there is, so that they
+                cannot keep publishers from being followed.
+        """
 
     def start_span(
         self,

@@ -129,7 +129,7 @@ class OtelTracer:
         return {
             "spans_started": self.num_started,
             "trace_roots_refused": self._sampling.roots.num_refused,
-            "trace_parents_refused": self._sampling.followed.num_refused,
+            "trace_parents_refused": self._sampling.followed.num_refused + self._sampling.strangers.num_refused,
         }
 
 

@@ -20,6 +20,7 @@ from services.operations.channels import CHANNEL_OF
 from services.operations.questions import WATCHED
 from services.operations.views import Watch
 from sessions.principal import Principal
+from sessions.refusal import Kind, Refusal
 from sessions.rpc import answering, data_of, decode, principal_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Watching:
             await authorise(principal_of(call), Action.OPERATIONS_READ)
             wanted = decode(Watch, data_of(call))
             assert call.connection is not None, "it has a principal"
+            if not call.connection.handshake.is_operators:
+                raise Refusal(Kind.FORBIDDEN, "forbidden", "only over the port that serves the console")
             await self._watch(call.connection, wanted)
             return {}
 

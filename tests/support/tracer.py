@@ -60,6 +60,7 @@ class RecordingTracer:
     samples: bool = True
     allowed: int = 1_000_000
     num_asked: int = 0
+    num_strangers: int = 0
     spans: list[RecordedSpan] = field(default_factory=list)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
@@ -67,8 +68,9 @@ class RecordingTracer:
         self.num_asked += 1
         return self.samples
 
-    def follows(self, parent: TraceContext) -> bool:
+    def follows(self, parent: TraceContext, *, is_stranger: bool = False) -> bool:
         assert parent.is_sampled, "asked about what nobody follows"
+        self.num_strangers += is_stranger
         self.allowed -= 1
         return self.allowed >= 0
 

@@ -27,7 +27,7 @@ export function OverviewPage() {
   return (
     <Page
       title="Overview"
-      count={nodes.length > 0 && plural(numLive, "node")}
+      count={nodes.length > 0 && countText(numLive, nodes.length - numLive)}
       actions={
         <Segments<View>
           label="Lines"
@@ -65,6 +65,10 @@ export function OverviewPage() {
       </section>
     </Page>
   );
+}
+
+function countText(numLive: number, numSilent: number): string {
+  return plural(numLive, "node") + (numSilent > 0 ? `, ${formatCount(numSilent)} silent` : "");
 }
 
 /** Its lines change with `version` alone, not with what is pointed at. */

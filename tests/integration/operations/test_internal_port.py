@@ -68,6 +68,12 @@ async def test_the_page_may_connect_from_its_own_host(ports: TwoPorts) -> None:
             assert await client.call("rpc", method="ops.watch", data={"topics": ["overview"]}) == {"data": {}}
 
 
+async def test_nobody_watches_over_the_public_port(ports: TwoPorts) -> None:
+    async with await ports.node.connected(ports.operator) as client:
+        refused = await client.refusal("rpc", method="ops.watch", data={"topics": ["logs"]})
+        assert refused["code"] == 403
+
+
 async def test_without_an_internal_port_it_is_on_the_only_one(node: RestNode) -> None:
     operator = await node.person(role=Role.OPS)
     assert (await node.call("GET", "/console/config.json")).status == 200

@@ -55,7 +55,7 @@ class World:
     async def __aenter__(self) -> World:
         self.client = TestClient(self.server)
         await self.client.start_server()
-        tracing = RequestTracing(self.app, self.tracer, ("/healthz", "/ui*"))
+        tracing = RequestTracing(self.app, self.tracer, ("/healthz", "/ui*"), lambda asked: "X-Key" in asked.headers)
         assert isinstance(self.server.runner, web.AppRunner)
         watch_requests(self.server.runner, [self._watched, tracing.around])
         return self
@@ -323,3 +323,10 @@ async def test_one_that_nobody_should_repeat_is_replaced_by_one_new_one(world: W
 
 async def test_without_one_there_is_none(world: World) -> None:
     assert await request_id(world, None) is None
+
+
+async def test_whoever_has_no_key_is_a_stranger(world: World) -> None:
+    await world.ask("/things/1", headers={"traceparent": SAMPLED, "X-Key": "ours"})
+    assert world.tracer.num_strangers == 0
+    await world.ask("/things/1", headers={"traceparent": SAMPLED})
+    assert world.tracer.num_strangers == 1

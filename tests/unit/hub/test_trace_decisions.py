@@ -53,6 +53,14 @@ def test_only_so_many_of_others_are_followed_but_all_of_ours() -> None:
     assert decisions.decide(THEIRS).is_sampled
 
 
+def test_whoever_calls_is_a_stranger_and_whoever_publishes_is_not() -> None:
+    decisions = Decisions(tracer := RecordingTracer())
+    assert decisions.decide(THEIRS).is_sampled
+    assert tracer.num_strangers == 0
+    assert decisions.decide_on_call(THEIRS).is_sampled
+    assert tracer.num_strangers == 1
+
+
 def test_a_parent_has_an_allowance() -> None:
     decisions = Decisions(RecordingTracer())
     assert [decisions.admits_below(THEIRS) for _ in range(MAX_BELOW + 1)] == [True] * MAX_BELOW + [False]
