@@ -23,6 +23,7 @@ from hub.protocol.messages import Publication
 from hub.span_failures import fail
 from hub.trace_decisions import Decisions, Verdict
 from hub.trace_stamp import published_ms_in, stamped
+from hub.traced_work import inside
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, Kind, parse_context
 
 if TYPE_CHECKING:
@@ -72,16 +73,8 @@ class PublicationTraces:
         """
         current = CURRENT.get()
         parent = current if current is not None and current.is_sampled else None
-        span = self.tracer.start_span(name, Kind.INTERNAL, parent, attributes)
-        token = CURRENT.set(span.context)
-        try:
+        with inside(self.tracer.start_span(name, Kind.INTERNAL, parent, attributes)) as span:
             yield span
-        except BaseException as exc:
-            fail(span, exc)
-            raise
-        finally:
-            CURRENT.reset(token)
-            span.end()
 
     # --- publishing -------------------------------------------------------------------------------------------------
 

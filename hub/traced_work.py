@@ -25,11 +25,11 @@ def linked_work(
 
 
 @contextmanager
-def inside(span: Span) -> Iterator[None]:
+def inside(span: Span) -> Iterator[Span]:
     """What happens is below the span, which ends with it."""
     token = CURRENT.set(span.context)
     try:
-        yield
+        yield span
     except BaseException as exc:
         fail(span, exc)
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,16 +14,16 @@ from hub.engines.memory import MemoryEngine
 from hub.hub import Hub
 from hub.relay.outbox import Outbox
 from hub.supervisor import Supervisor
-from hub.tracing import CURRENT, SHARED, TRACEPARENT, UNSAMPLED, Kind, Shared, TraceContext
+from hub.tracing import SHARED, TRACEPARENT, UNSAMPLED, Kind, Shared, TraceContext
 from sessions.state.mutation import Mutation
 from storage.database import Query, StorageUnavailable
 from tests.support.clock import FakeClock
 from tests.support.patience import eventually
 from tests.support.state_node import StateNode
-from tests.support.tracer import RecordingTracer
+from tests.support.tracer import RecordingTracer, current
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from hub.relay.outbox import OutboxEntry
     from storage.database import Storage, Transaction
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
 REQUEST = TraceContext("a" * 32, "1" * 16, state="v=1")
 COUNT = Query("test_count_outbox", "SELECT count(*) FROM outbox")
 NAMESPACES = {"news": ChannelOptions(history_size=100, history_ttl_s=3_600)}
-
-
-@contextmanager
-def current(context: TraceContext) -> Iterator[None]:
-    token = CURRENT.set(context)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
 
 
 class Node:
@@ -103,9 +94,8 @@ async def test_one_that_a_crash_left_behind_too(storage: Storage) -> None:
 async def test_an_event_of_any_other_begins_no_trace(storage: Storage, context: TraceContext | None) -> None:
     async with Node(storage).running() as node:
         node.tracer.samples = True
-        token = CURRENT.set(context)
-        entry = await node.commit()
-        CURRENT.reset(token)
+        with current(context):
+            entry = await node.commit()
         node.outbox.publish_soon([entry])
         assert await node.tags(1) == [{}]
         assert not node.tracer.spans

@@ -1,4 +1,4 @@
-"""Drives the scenarios of tests/js: one Node.js process for many of them, names in, results out."""
+"""Runs scripts of Node.js. For the scenarios of tests/js: one process for many of them, names in, results out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import subprocess
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, STDOUT
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,9 +74,31 @@ async def _finish(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def node_js() -> str:
+async def run_script(script: Path, *arguments: str) -> None:
+    """Run a script of Node.js to its end.
+
+    Raises:
+        AssertionError: it failed; with all that it wrote.
+    """
+    process = await asyncio.create_subprocess_exec(_node(), str(script), *arguments, stdout=PIPE, stderr=STDOUT)
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, output.decode(errors="replace")
+
+
+def _node() -> str:
     node = shutil.which("node")
     assert node, "these tests need Node.js: scripts/setup-node"
+    return node
+
+
+def node_js() -> str:
+    """Node.js, with the packages of tests/js."""
+    node = _node()
     assert (DIRECTORY / "node_modules").is_dir(), "these tests need npm packages: make test-all, or npm ci in tests/js"
     return node
 

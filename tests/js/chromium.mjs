@@ -3,21 +3,10 @@
 //   node chromium.mjs <WebSocket url>
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
-
-const flags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+import { launchOptions } from "./launch.mjs";
 
 const [wsUrl] = process.argv.slice(2);
-const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const browser = await chromium.launch({ executablePath, args: flags });
+const browser = await chromium.launch(launchOptions);
 
 async function run(name, pageUrl) {
   const context = await browser.newContext();

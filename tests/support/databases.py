@@ -63,13 +63,19 @@ def postgres_template(postgres: PostgresServer) -> str:
     return _TEMPLATE
 
 
+@pytest.fixture
+def embedded(sqlite_template: Path, tmp_path: Path) -> StorageConfig:
+    """An empty SQLite database with the schema, not open yet."""
+    path = tmp_path / "syncline.db"
+    shutil.copyfile(sqlite_template, path)
+    return replace(PATIENT, sqlite_path=path)
+
+
 @pytest.fixture(params=KINDS)
-def storage_config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StorageConfig]:
+def storage_config(request: pytest.FixtureRequest) -> Iterator[StorageConfig]:
     """An empty database with the schema, not open yet: a test may open it again and again."""
     if request.param == "sqlite":
-        path = tmp_path / "syncline.db"
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
-        yield replace(PATIENT, sqlite_path=path)
+        yield request.getfixturevalue("embedded")
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     name = f"test_{next(_numbers)}"

@@ -1,17 +1,28 @@
-"""A tracer that keeps what it was told."""
+"""A tracer that keeps what it was told, and a context to work in."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hub.tracing import Kind, TraceContext
+from hub.tracing import CURRENT, Kind, TraceContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hub.tracing import Attribute
+
+
+@contextmanager
+def current(context: TraceContext | None) -> Iterator[None]:
+    """What runs in it belongs to `context`."""
+    token = CURRENT.set(context)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
 
 
 @dataclass

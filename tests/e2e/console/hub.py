@@ -6,16 +6,15 @@ anything that the browser itself complains of, such as a violation of the conten
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.devices import PASSWORD, Device, Devices, devices_on, operate, platform
+from tests.e2e.javascript import run_script
 from tests.support.api_client import API_KEY
 from tests.support.cluster import know_each_other, new_prefix, redis_section
 from tests.support.ports import free_port
@@ -55,8 +54,6 @@ class ConsoleHub:
         Raises:
             AssertionError: with all that it wrote, when it fails.
         """
-        node = shutil.which("node")
-        assert node, "these tests need Node.js: scripts/setup-node"
         told = {
             "url": self.nodes[0].http_url,
             "nodes": [node.http_url for node in self.nodes],
@@ -67,18 +64,7 @@ class ConsoleHub:
             "pictures": os.fspath(self.pictures),
             **more,
         }
-        process = await asyncio.create_subprocess_exec(
-            *(node, os.fspath(DRIVER), scenario, json.dumps(told)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0, output.decode(errors="replace")
+        await run_script(DRIVER, scenario, json.dumps(told))
 
 
 @asynccontextmanager

@@ -4,19 +4,9 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { launchOptions } from "../../js/launch.mjs";
 
 const waitLimitMs = 20_000;
-
-const chromiumFlags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** What the browser says by itself when a request is refused, which the scenario is about. */
 export const refusedRequest = /Failed to load resource: the server responded with a status of 4\d\d/;
@@ -26,8 +16,7 @@ const lateMessage = /^WebSocket is already in CLOSING or CLOSED state\.$/;
 
 /** Runs `scenario` on the page of `hub`; fails also on whatever the browser itself complained of. */
 export async function withConsole(hub, scenario, { expected = [], ...options } = {}) {
-  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: chromiumFlags });
+  const browser = await chromium.launch(launchOptions);
   const complaints = [];
   try {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", ...options });

@@ -1,19 +1,9 @@
 // The demo page as a reader meets it: by what it shows and by its labels.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
+import { launchOptions } from "../../js/launch.mjs";
 
 const waitLimitMs = 20_000;
-
-const chromiumFlags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** One device's half of the page. */
 class Pane {
@@ -127,8 +117,7 @@ export async function withDemo(url, scenario, options = {}) {
 
 /** Runs `scenario` on the page as it comes. */
 export async function withBrowser(url, options, scenario) {
-  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-  const browser = await chromium.launch({ executablePath, args: chromiumFlags });
+  const browser = await chromium.launch(launchOptions);
   try {
     const context = await browser.newContext(options);
     await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: url });

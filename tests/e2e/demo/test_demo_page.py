@@ -6,38 +6,16 @@ complains of, such as a violation of the content security policy.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.javascript import run_script
 from tests.support.server import running_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.node, pytest.mark.slow]
 
 DRIVER = Path(__file__).with_name("drive.mjs")
-
-
-async def _drive(scenario: str, url: str) -> None:
-    node = shutil.which("node")
-    assert node, "these tests need Node.js: scripts/setup-node"
-    process = await asyncio.create_subprocess_exec(
-        node,
-        os.fspath(DRIVER),
-        scenario,
-        url,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, output.decode(errors="replace")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +43,14 @@ async def _drive(scenario: str, url: str) -> None:
 )
 async def test_demo_page(scenario: str) -> None:
     async with running_server(dev=True) as server:
-        await _drive(scenario, server.http_url)
+        await run_script(DRIVER, scenario, server.http_url)
 
 
 async def test_demo_page_says_so_when_there_are_no_accounts() -> None:
     async with running_server({"accounts": {"enabled": False}}, dev=True) as server:
-        await _drive("no_accounts", server.http_url)
+        await run_script(DRIVER, "no_accounts", server.http_url)
 
 
 async def test_demo_page_makes_its_user_anew_when_the_server_does_not_know_it() -> None:
     async with running_server(dev=True) as server:
-        await _drive("unknown_user", server.http_url)
+        await run_script(DRIVER, "unknown_user", server.http_url)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.server_api_methods import METHODS
 from tests.integration.rest.samples import SAMPLES
 from tests.support.canary import Canaries
 from tests.support.otlp_receiver import otlp_receiver
@@ -94,19 +95,9 @@ class Planter:
 
     async def server_api(self) -> None:
         canaries = self.canaries
-        methods: tuple[str, ...] = (
-            "publish",
-            "broadcast",
-            "subscribe",
-            "unsubscribe",
-            "disconnect",
-            "refresh",
-            "presence",
-        )
-        methods += ("presence_stats", "history", "history_remove", "channels", "info", "batch", "rpc", canaries.email)
         channel = f"orders:{canaries.email}"
         whole = {"channel": channel, "channels": [channel], "user": canaries.email, "data": canaries.fields}
-        for method in methods:
+        for method in (*METHODS, "batch", canaries.email):
             for body in (whole, canaries.fields, {**whole, "tags": {"note": canaries.text}, "method": canaries.email}):
                 await self.node.api.post(f"/api/{method}", body, TRACED)
             await self.http("POST", f"/api/{method}?{canaries.query}", whole, **canaries.headers)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +15,6 @@ from tests.integration.rest.samples import SAMPLES
 from tests.support.api_client import API_KEY
 from tests.support.canary import Canaries, LogNet
 from tests.support.clock import FakeClock
-from tests.support.databases import PATIENT
 from tests.support.local_server import local_server
 from tests.support.raw_client import raw_client
 from tests.support.rest_node import RestNode, rest_node
@@ -25,16 +22,8 @@ from tests.support.sentry_receiver import SentryReceiver, sentry_receiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from storage.config import StorageConfig
-
-
-@pytest.fixture
-def embedded(sqlite_template: Path, tmp_path: Path) -> StorageConfig:
-    path = tmp_path / "canaries.db"
-    shutil.copyfile(sqlite_template, path)
-    return replace(PATIENT, sqlite_path=path)
 
 
 @pytest.fixture

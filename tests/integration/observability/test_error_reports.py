@@ -117,9 +117,9 @@ async def test_no_more_than_allowed_in_a_minute_and_the_others_are_counted(sentr
         for _ in range(600):
             logger.error("storm")
             clock.advance(0.1)
-        await eventually(lambda: reports.measures()["error_reports_sent"] >= 19)
+        await eventually(lambda: sum(reports.measures().values()) == 600)  # the last one may be on its way
         measures = reports.measures()
-    assert measures["error_reports_sent"] <= 20
+    assert 19 <= measures["error_reports_sent"] <= 20
     assert measures["error_reports_sent"] + measures["error_reports_dropped"] == 600
 
 

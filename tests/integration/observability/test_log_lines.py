@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
 from observability.log_memory import LogMemory
-from tests.support.databases import PATIENT
 from tests.support.local_server import local_server
 from tests.support.patience import PATIENCE_S, eventually
 from tests.support.ports import free_port
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from services.operations.views import LogLine
+    from storage.config import StorageConfig
     from tests.support.server import NodeProcess
 
 
@@ -45,10 +43,9 @@ async def fails(*_: object, **__: object) -> Any:
 
 
 async def test_a_request_is_logged_for_its_user_and_the_next_one_on_its_connection_is_not(
-    memory: LogMemory, sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    memory: LogMemory, embedded: StorageConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copyfile(sqlite_template, tmp_path / "log.db")
-    async with rest_node(replace(PATIENT, sqlite_path=tmp_path / "log.db")) as node:
+    async with rest_node(embedded) as node:
         ann = await node.person()
         monkeypatch.setattr(node.rest, "_authorise", fails)
         connector = aiohttp.TCPConnector(limit=1)

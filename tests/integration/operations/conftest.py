@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from services.accounts.user import Role
 from storage.config import StorageConfig
-from tests.support.databases import PATIENT
 from tests.support.operations_world import TwoNodes, two_nodes
 from tests.support.redis import RedisServer
 from tests.support.rest_node import Person, RestNode, rest_node
-
-
-@pytest.fixture
-def embedded(sqlite_template: Path, tmp_path: Path) -> StorageConfig:
-    """An empty database with the schema."""
-    path = tmp_path / "operations.db"
-    shutil.copyfile(sqlite_template, path)
-    return replace(PATIENT, sqlite_path=path)
 
 
 @pytest.fixture

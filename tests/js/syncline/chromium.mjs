@@ -2,16 +2,15 @@
 //   node chromium.mjs <hub url> <page url>
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { launchOptions } from "../launch.mjs";
 import * as sharedWorker from "../scenarios/shared_worker.mjs";
 import * as tabs from "../scenarios/tabs.mjs";
 import * as tabsThatTalk from "../scenarios/tabs_that_talk.mjs";
 import { World } from "./browser.mjs";
 
 const scenarios = { ...tabs, ...tabsThatTalk, ...sharedWorker };
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 const [hubUrl, pageUrl] = process.argv.slice(2);
-const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const browser = await chromium.launch({ executablePath, args: flags });
+const browser = await chromium.launch(launchOptions);
 
 async function run(name, way) {
   const world = new World(browser, { hubUrl, pageUrl });

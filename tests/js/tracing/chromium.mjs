@@ -3,11 +3,10 @@
 //   node chromium.mjs <page url>
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import { launchOptions } from "../launch.mjs";
 
-const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 const [pageUrl] = process.argv.slice(2);
-const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
-const browser = await chromium.launch({ executablePath, args: flags });
+const browser = await chromium.launch(launchOptions);
 const pages = new Map();
 const complaints = [];
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from hub.publishing import How, Item
 from hub.trace_decisions import MAX_BELOW
 from hub.trace_stamp import published_ms_in, stamped
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, TraceContext, parse_context
-from tests.support.tracer import RecordedSpan, RecordingTracer
+from tests.support.tracer import RecordedSpan, RecordingTracer, current
 from tests.unit.hub.node import OPEN, Node, hub_config
 from tests.unit.hub.virtual_time import idle, virtual_loop
 
@@ -72,15 +71,6 @@ class Followed(Node):
 @pytest.fixture
 async def node() -> Followed:
     return Followed()
-
-
-@contextmanager
-def current(context: TraceContext) -> Iterator[None]:
-    token = CURRENT.set(context)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
 
 
 def context_in(tags: dict[str, str]) -> TraceContext:

@@ -1,25 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from hub.trace_decisions import MAX_BELOW, MAX_KNOWN, NO, Decisions, Verdict
-from hub.tracing import CURRENT, UNSAMPLED, TraceContext
-from tests.support.tracer import RecordingTracer
+from hub.tracing import UNSAMPLED, TraceContext
+from tests.support.tracer import RecordingTracer, current
 
 THEIRS = TraceContext("a" * 32, "1" * 16)
 UNFOLLOWED = THEIRS._replace(is_sampled=False)
-
-
-@contextmanager
-def current(context: TraceContext) -> Iterator[None]:
-    token = CURRENT.set(context)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
 
 
 @pytest.mark.parametrize("samples", [True, False])

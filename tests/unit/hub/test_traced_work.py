@@ -14,7 +14,7 @@ from hub.protocol.codes import INTERNAL, PERMISSION_DENIED, ErrorCode
 from hub.protocol.messages import OptionalRaw
 from hub.trace_decisions import MAX_BELOW
 from hub.tracing import CURRENT, UNSAMPLED, Kind, TraceContext
-from tests.support.tracer import RecordingTracer
+from tests.support.tracer import RecordingTracer, current
 from tests.unit.hub.client import Client
 from tests.unit.hub.node import Node
 
@@ -105,12 +105,9 @@ async def test_the_id_of_a_publication_gets_a_client_no_more_than_its_own() -> N
 
 async def test_of_the_calls_of_one_request_only_so_many_have_spans() -> None:
     node = Calls()
-    token = CURRENT.set(THEIRS)
-    try:
+    with current(THEIRS):
         for _ in range(MAX_BELOW + 2):
             await node.call()
-    finally:
-        CURRENT.reset(token)
     assert len(node.tracer.spans) == MAX_BELOW
     assert node.contexts[-2:] == [UNSAMPLED] * 2
 

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from hub.log_context import WHO, Who
-from hub.tracing import CURRENT, UNSAMPLED, TraceContext
+from hub.tracing import UNSAMPLED, TraceContext
 from observability.log_memory import MAX_FIELD_CHARS, MAX_FIELDS, MAX_LINE_CHARS, MAX_NEW_LINES, LogMemory
 from observability.logging import EventFormatter, configure_logging, for_people, standard_error
+from tests.support.tracer import current
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,12 +53,12 @@ def entries(written: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_a_line_tells_the_trace_and_whom_it_was_written_for(written: io.StringIO) -> None:
-    trace, who = CURRENT.set(TRACE), WHO.set(Who("ann", "sid-1", "c-1"))
+    who = WHO.set(Who("ann", "sid-1", "c-1"))
     try:
-        logger.info("it_happened", extra={"client": "c-2"})
+        with current(TRACE):
+            logger.info("it_happened", extra={"client": "c-2"})
     finally:
         WHO.reset(who)
-        CURRENT.reset(trace)
     [entry] = entries(written)
     assert (entry["trace_id"], entry["span_id"]) == (TRACE.trace_id, TRACE.span_id)
     assert (entry["user"], entry["session"]) == ("ann", "sid-1")
@@ -65,11 +66,8 @@ def test_a_line_tells_the_trace_and_whom_it_was_written_for(written: io.StringIO
 
 
 def test_a_line_of_nobody_in_no_trace_says_nothing_of_either(written: io.StringIO) -> None:
-    token = CURRENT.set(UNSAMPLED)
-    try:
+    with current(UNSAMPLED):
         logger.info("it_happened")
-    finally:
-        CURRENT.reset(token)
     [entry] = entries(written)
     assert set(entry) == {"event", "level", "logger", "timestamp"}
 
@@ -149,11 +147,8 @@ def test_the_live_tail_gets_each_line_once_and_is_told_what_was_too_much(memory:
 
 
 def test_a_line_in_memory_is_bounded_and_tells_its_trace(memory: LogMemory) -> None:
-    token = CURRENT.set(TRACE)
-    try:
+    with current(TRACE):
         logger.info("long", extra={"detail": "x y " * MAX_FIELD_CHARS})
-    finally:
-        CURRENT.reset(token)
     [line] = memory.find(limit=1)
     assert line.trace_id == TRACE.trace_id
     assert len(line.fields["detail"]) < MAX_FIELD_CHARS + 10

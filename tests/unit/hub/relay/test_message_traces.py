@@ -19,7 +19,7 @@ from hub.relay.rejection import REFUSED, Rejected
 from hub.relay.routing import Router, outcome_of
 from hub.trace_decisions import MAX_BELOW
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, TraceContext, parse_context
-from tests.support.tracer import RecordingTracer
+from tests.support.tracer import RecordingTracer, current
 from tests.unit.hub.virtual_time import virtual_loop
 
 NAMESPACES = {
@@ -42,14 +42,13 @@ class World:
 
     async def take(self, *outcomes: list[Delivery] | Rejected, is_request: bool = False) -> None:
         """As a source does; each was taken from the queue `orders`."""
-        token = CURRENT.set(CURRENT.get() if is_request else UNSAMPLED)
-        try:
-            with MessageTraces(self.intake.traces, "rabbitmq", "shop", is_request=is_request) as spans:
-                followed = [spans.begin(outcome, "orders", dict) for outcome in outcomes]
-                routed = [each for each in followed if not isinstance(each, Rejected)]
-                await spans.accepting(self.intake.accept)(routed)
-        finally:
-            CURRENT.reset(token)
+        with (
+            current(CURRENT.get() if is_request else UNSAMPLED),
+            MessageTraces(self.intake.traces, "rabbitmq", "shop", is_request=is_request) as spans,
+        ):
+            followed = [spans.begin(outcome, "orders", dict) for outcome in outcomes]
+            routed = [each for each in followed if not isinstance(each, Rejected)]
+            await spans.accepting(self.intake.accept)(routed)
 
     async def tags(self, channel: str = "news:1") -> list[dict[str, str]]:
         publications = (await self.hub.history(channel, limit=-1)).publications
@@ -154,11 +153,8 @@ async def test_without_a_tracer_nothing_is_touched() -> None:
 
 
 async def in_request(world: World, context: TraceContext, outcomes: Sequence[list[Delivery]]) -> None:
-    token = CURRENT.set(context)
-    try:
+    with current(context):
         await world.take(*outcomes, is_request=True)
-    finally:
-        CURRENT.reset(token)
 
 
 async def test_events_of_a_followed_request_are_below_it_up_to_a_number() -> None:
