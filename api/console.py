@@ -7,27 +7,16 @@ logged in there. Its policy (Content-Security-Policy level 3) lets it run its ow
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from aiohttp import hdrs, web
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from api.built_page import ASSET_CACHING, BuiltPage
 
 STATIC_ROOT: Final = Path(__file__).parent / "static" / "console"
-
-_CONTENT_TYPES: Final = {
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain",
-    ".woff2": "font/woff2",
-}
-_TEXT: Final = frozenset({".css", ".js", ".svg", ".txt"})
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 """What may stand in the policy: a host name or address with a port, and nothing that could end a directive."""
@@ -37,32 +26,8 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_ASSET_HEADERS: Final = _HEADERS | {hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
+_ASSET_HEADERS: Final = _HEADERS | ASSET_CACHING
 _FRESH_HEADERS: Final = _HEADERS | {hdrs.CACHE_CONTROL: "no-store"}
-
-_UNBUILT_PAGE: Final = """\
-<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Syncline console: not built</title>
-<h1>The console is not built</h1>
-<p>The server runs, but the files of this page are missing. Build them with <code>make console-assets</code>
-and start the server again.</p>
-</html>
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    body: bytes
-    content_type: str
-    charset: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Bundle:
-    """The built page, held in memory: some hundred kilobytes, no disk while serving, no path to escape from."""
-
-    index: bytes
-    assets: Mapping[str, _Asset]
 
 
 class Console:
@@ -72,13 +37,13 @@ class Console:
         prefix: without a slash at the end.
         websocket: path of the live endpoint on the same port.
         version: of the server.
-        static_root: where the built page is; read once, now. Without one the page answers 503 and says what to do.
+        static_root: where the built page is; read once, now.
     """
 
     def __init__(self, prefix: str, websocket: str, version: str, static_root: Path = STATIC_ROOT) -> None:
         self._prefix = prefix
         self._config = msgspec.json.encode({"websocket": websocket, "version": version})
-        self._bundle = _load(static_root)
+        self._built = BuiltPage(static_root, "console", "make console-assets")
 
     def add_routes(self, app: web.Application) -> None:
         prefix = self._prefix
@@ -94,22 +59,17 @@ class Console:
 
     async def page(self, request: web.Request) -> web.Response:
         headers = _FRESH_HEADERS | {"Content-Security-Policy": policy(request.headers.get(hdrs.HOST, ""))}
-        if self._bundle is None:
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-            return web.Response(status=status, text=_UNBUILT_PAGE, content_type="text/html", headers=headers)
-        return web.Response(body=self._bundle.index, content_type="text/html", charset="utf-8", headers=headers)
+        return self._built.page(headers)
 
     async def config(self, request: web.Request) -> web.Response:  # noqa: ARG002  # handler signature
         """Where the live endpoint is: the one thing of the configuration that the page needs."""
         return web.Response(body=self._config, content_type="application/json", headers=_FRESH_HEADERS)
 
     async def asset(self, request: web.Request) -> web.Response:
-        asset = self._bundle.assets.get(request.match_info["name"]) if self._bundle else None
+        asset = self._built.asset(request.match_info["name"], _ASSET_HEADERS)
         if asset is None:
             raise web.HTTPNotFound
-        return web.Response(
-            body=asset.body, content_type=asset.content_type, charset=asset.charset, headers=_ASSET_HEADERS
-        )
+        return asset
 
 
 def policy(host: str) -> str:
@@ -119,17 +79,3 @@ def policy(host: str) -> str:
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
         f"connect-src 'self'{live}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-
-
-def _load(root: Path) -> _Bundle | None:
-    try:
-        index = (root / "index.html").read_bytes()
-    except FileNotFoundError:
-        return None
-    files = [path for path in (root / "assets").iterdir() if path.suffix in _CONTENT_TYPES]
-    return _Bundle(index, {path.name: _asset(path) for path in files})
-
-
-def _asset(path: Path) -> _Asset:
-    charset = "utf-8" if path.suffix in _TEXT else None
-    return _Asset(path.read_bytes(), _CONTENT_TYPES[path.suffix], charset)

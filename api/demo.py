@@ -20,13 +20,13 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import hdrs, web
 
+from api.built_page import ASSET_CACHING, BuiltPage
+
 STATIC_ROOT: Final = Path(__file__).parent / "static" / "demo"
 
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-_CONTENT_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 _PAGE_HEADERS: Final = {
     hdrs.CACHE_CONTROL: "no-cache",
@@ -38,17 +38,8 @@ _PAGE_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_ASSET_HEADERS: Final = _PAGE_HEADERS | {hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
+_ASSET_HEADERS: Final = _PAGE_HEADERS | ASSET_CACHING
 _SECRET_HEADERS: Final = _PAGE_HEADERS | {hdrs.CACHE_CONTROL: "no-store"}
-
-_UNBUILT_PAGE: Final = """\
-<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Syncline demo: not built</title>
-<h1>The demo page is not built</h1>
-<p>The server runs, but the files of this page are missing. Build them with <code>make demo-assets</code>
-and start the server again.</p>
-</html>
-"""
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,26 +60,12 @@ class DemoSettings:
     bound_host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asset:
-    body: bytes
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Bundle:
-    """The built page, held in memory: a few hundred kilobytes, no disk access while serving, no path to escape from."""
-
-    index: bytes
-    assets: Mapping[str, _Asset]
-
-
 def add_demo_routes(app: web.Application, settings: DemoSettings, static_root: Path = STATIC_ROOT) -> None:
     """Serve the page under /demo.
 
     Without a built page in `static_root`, read once now, the page answers 503 and says how to build it.
     """
-    demo = _Demo(settings, _load_bundle(static_root))
+    demo = _Demo(settings, BuiltPage(static_root, "demo page", "make demo-assets"))
     app.router.add_get("/demo", demo.guarded(_redirect_to_page))
     app.router.add_get("/demo/", demo.guarded(demo.handle_page))
     app.router.add_get("/demo/assets/{name}", demo.guarded(demo.handle_asset))
@@ -96,9 +73,9 @@ def add_demo_routes(app: web.Application, settings: DemoSettings, static_root: P
 
 
 class _Demo:
-    def __init__(self, settings: DemoSettings, bundle: _Bundle | None) -> None:
+    def __init__(self, settings: DemoSettings, built: BuiltPage) -> None:
         self._settings = settings
-        self._bundle = bundle
+        self._built = built
         self._hosts = _LOCAL_HOSTS | {settings.bound_host.lower()} - {""}
 
     def guarded(self, handler: _Handler) -> _Handler:
@@ -121,20 +98,13 @@ class _Demo:
         return place is not None and place[0] in self._hosts
 
     async def handle_page(self, _request: web.Request) -> web.StreamResponse:
-        if self._bundle is None:
-            return web.Response(
-                status=HTTPStatus.SERVICE_UNAVAILABLE,
-                text=_UNBUILT_PAGE,
-                content_type="text/html",
-                headers=_PAGE_HEADERS,
-            )
-        return web.Response(body=self._bundle.index, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS)
+        return self._built.page(_PAGE_HEADERS)
 
     async def handle_asset(self, request: web.Request) -> web.StreamResponse:
-        asset = self._bundle.assets.get(request.match_info["name"]) if self._bundle else None
+        asset = self._built.asset(request.match_info["name"], _ASSET_HEADERS)
         if asset is None:
             return _problem(HTTPStatus.NOT_FOUND, "unknown_asset", "The built page has no such file.")
-        return web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=_ASSET_HEADERS)
+        return asset
 
     async def handle_config(self, _request: web.Request) -> web.StreamResponse:
         settings = self._settings
@@ -155,15 +125,6 @@ def _from_this_site(handler: _Handler) -> _Handler:
         return await handler(request)
 
     return guard
-
-
-def _load_bundle(root: Path) -> _Bundle | None:
-    try:
-        index = (root / "index.html").read_bytes()
-    except FileNotFoundError:
-        return None
-    files = [path for path in (root / "assets").iterdir() if path.suffix in _CONTENT_TYPES]
-    return _Bundle(index, {path.name: _Asset(path.read_bytes(), _CONTENT_TYPES[path.suffix]) for path in files})
 
 
 def _is_loopback(peer: str | None) -> bool:

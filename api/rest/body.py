@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+import msgspec.inspect
+import msgspec.structs
 from aiohttp import web
 
 from sessions.refusal import Kind, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 B_co = TypeVar("B_co", covariant=True)
 S = TypeVar("S")
@@ -70,7 +72,7 @@ class JSONBody(Generic[B_co]):
         try:
             return self._decoder.decode(content or b"{}")
         except msgspec.ValidationError as exc:
-            raise invalid_field(exc) from exc
+            raise invalid_field(exc, self.model) from exc
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise Refusal(Kind.INVALID, "invalid_json", "the body is not JSON") from exc
 
@@ -154,16 +156,35 @@ def decode_query(request: web.Request, model: type[S]) -> S:
     try:
         return msgspec.convert(dict(query), model, strict=False)
     except msgspec.ValidationError as exc:
-        raise invalid_field(exc) from exc
+        raise invalid_field(exc, model) from exc
 
 
-def invalid_field(exc: msgspec.ValidationError) -> Refusal:
+def invalid_field(exc: msgspec.ValidationError, model: type[object]) -> Refusal:
     """What msgspec found, without the value that it may quote."""
     text = str(exc)
     place = _PLACE.search(text)
     member = _NAMED_MEMBER.match(text)
     path = ".".join(part for part in (place and place[1], member and member[1]) if part)
-    return Refusal(Kind.INVALID, "invalid_field", _without_values(text), path)
+    return Refusal(Kind.INVALID, "invalid_field", _allowed_values(text, model, path) or _without_values(text), path)
+
+
+def _allowed_values(text: str, model: type[object], member: str) -> str:
+    """What a member of a closed set may be; "" where it was something else, or deeper down."""
+    if not text.startswith("Invalid enum value") or not issubclass(model, msgspec.Struct):
+        return ""
+    types = [field.type for field in msgspec.structs.fields(model) if field.encode_name == member]
+    values = [value for kind in types for value in _values_of(msgspec.inspect.type_info(kind)) if value != ""]
+    return f"must be one of {', '.join(map(str, values))}" if values else ""
+
+
+def _values_of(kind: msgspec.inspect.Type) -> Sequence[object]:
+    if isinstance(kind, msgspec.inspect.LiteralType):
+        return kind.values
+    if isinstance(kind, msgspec.inspect.EnumType):
+        return [member.value for member in kind.cls]
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return [value for each in kind.types for value in _values_of(each)]
+    return ()
 
 
 def _without_values(text: str) -> str:

@@ -10,6 +10,11 @@ export function formatCount(value: number): string {
   return whole.format(value);
 }
 
+/** How many of all are listed: "12,345"; "500 of 12,345" when some are not. */
+export function formatListed(numListed: number, total: number): string {
+  return numListed === total ? formatCount(total) : `${formatCount(numListed)} of ${formatCount(total)}`;
+}
+
 /** At most four characters and a letter: 12.3K */
 export function formatCompact(value: number): string {
   return compact.format(value);

@@ -18,6 +18,15 @@ export function Button({ kind = "plain", icon, isBusy = false, children, ...rest
   );
 }
 
+/** Of a page whose data does not come by itself, or not soon enough. */
+export function ReloadButton(props: Pick<Props, "isBusy" | "onClick">) {
+  return (
+    <Button {...props} icon="reload">
+      Reload
+    </Button>
+  );
+}
+
 type IconButtonProps = Omit<Props, "children" | "icon"> & { icon: IconName; label: string };
 
 /** A button that is a picture; its name is its label. */

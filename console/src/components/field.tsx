@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import type { ComponentChildren, TargetedEvent } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
 interface FieldProps {
@@ -32,7 +32,7 @@ export function Field({ label, isLabelHidden = false, hint, error = "", children
 
 type Own = Omit<FieldProps, "children">;
 
-interface TextProps extends Own {
+interface WrittenProps {
   value: string;
   onText: (text: string) => void;
   name?: string;
@@ -41,6 +41,8 @@ interface TextProps extends Own {
   isDisabled?: boolean;
   isRequired?: boolean;
 }
+
+type TextProps = Own & WrittenProps;
 
 interface LineProps extends TextProps {
   type?: "text" | "search" | "email" | "password" | "number";
@@ -52,23 +54,16 @@ interface LineProps extends TextProps {
 export function TextField({ label, isLabelHidden, hint, error, type = "text", takesFocus = false, ...rest }: LineProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => void (takesFocus && input.current?.focus()), []);
-  const { value, onText, name, placeholder, maxLength, isDisabled = false, isRequired = false, autoComplete = "off" } = rest;
+  const { autoComplete = "off", ...text } = rest;
   return (
     <Field {...own(label, isLabelHidden, hint, error)}>
       {(ids) => (
         <input
           {...ids}
+          {...written(text)}
           ref={input}
           type={type as "text"} // the types of preact know one role for each type of input, none for several
-          name={name}
-          value={value}
-          placeholder={placeholder}
-          maxLength={maxLength}
-          disabled={isDisabled}
-          required={isRequired}
           autocomplete={autoComplete}
-          spellcheck={false}
-          onInput={(event) => onText(event.currentTarget.value)}
         />
       )}
     </Field>
@@ -76,25 +71,25 @@ export function TextField({ label, isLabelHidden, hint, error, type = "text", ta
 }
 
 export function TextArea({ label, isLabelHidden, hint, error, rows = 6, ...rest }: TextProps & { rows?: number }) {
-  const { value, onText, name, placeholder, maxLength, isDisabled = false, isRequired = false } = rest;
   return (
     <Field {...own(label, isLabelHidden, hint, error)}>
-      {(ids) => (
-        <textarea
-          {...ids}
-          rows={rows}
-          name={name}
-          value={value}
-          placeholder={placeholder}
-          maxLength={maxLength}
-          disabled={isDisabled}
-          required={isRequired}
-          spellcheck={false}
-          onInput={(event) => onText(event.currentTarget.value)}
-        />
-      )}
+      {(ids) => <textarea {...ids} {...written(rest)} rows={rows} />}
     </Field>
   );
+}
+
+/** What an element that takes text has of its field. */
+function written({ value, onText, name, placeholder, maxLength, isDisabled = false, isRequired = false }: WrittenProps) {
+  return {
+    name,
+    value,
+    placeholder,
+    maxLength,
+    disabled: isDisabled,
+    required: isRequired,
+    spellcheck: false,
+    onInput: (event: TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) => onText(event.currentTarget.value),
+  };
 }
 
 interface SelectProps extends Own {

@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import { api } from "../api.js";
-import { Button } from "../components/button.js";
+import { ReloadButton } from "../components/button.js";
 import { Select, TextField } from "../components/field.js";
 import { Page, Panel, Split, Toolbar } from "../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../components/states.js";
 import { Table } from "../components/table.js";
-import { formatCount, shorten } from "../format.js";
+import { formatListed, shorten } from "../format.js";
 import { useLasting } from "../lasting.js";
 import { useResource } from "../resource.js";
 import { route, setQuery } from "../router.js";
@@ -34,12 +34,8 @@ export function ConnectionsPage() {
   return (
     <Page
       title="Connections"
-      count={resource.data && countText(resource.data)}
-      actions={
-        <Button icon="reload" onClick={resource.reload}>
-          Reload
-        </Button>
-      }
+      count={resource.data && formatListed(resource.data.connections.length, resource.data.total)}
+      actions={<ReloadButton onClick={resource.reload} />}
     >
       <Filters search={search} />
       <Loaded resource={resource}>
@@ -98,11 +94,6 @@ function DetailsPanel({ connection, onAsk, onClose }: DetailsProps) {
 
 function load({ field, text, node }: Search): Promise<ConnectionsView> {
   return api.connections({ [field]: text, node, limit });
-}
-
-function countText({ connections, total }: ConnectionsView): string {
-  if (connections.length === total) return formatCount(total);
-  return `${formatCount(connections.length)} of ${formatCount(total)}`;
 }
 
 function titleOf({ user, client }: ConnectionView): string {

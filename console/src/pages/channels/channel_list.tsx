@@ -1,14 +1,14 @@
 import { api } from "../../api.js";
-import { Button } from "../../components/button.js";
+import { Button, ReloadButton } from "../../components/button.js";
 import { TextField } from "../../components/field.js";
 import { Page, Toolbar } from "../../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../../components/states.js";
 import { Table, type Column } from "../../components/table.js";
-import { formatCount } from "../../format.js";
+import { formatCount, formatListed } from "../../format.js";
 import { useLasting } from "../../lasting.js";
 import { useResource } from "../../resource.js";
 import { go, href, route, setQuery } from "../../router.js";
-import type { ChannelsView, ChannelView } from "../../types.js";
+import type { ChannelView } from "../../types.js";
 import { useDebounced } from "../../use_debounced.js";
 
 const limit = 500;
@@ -22,12 +22,8 @@ export function ChannelList() {
   return (
     <Page
       title="Channels"
-      count={resource.data && countText(resource.data)}
-      actions={
-        <Button icon="reload" onClick={resource.reload}>
-          Reload
-        </Button>
-      }
+      count={resource.data && formatListed(resource.data.channels.length, resource.data.total)}
+      actions={<ReloadButton onClick={resource.reload} />}
     >
       <Toolbar label="Search">
         <TextField
@@ -58,11 +54,6 @@ export function ChannelList() {
       </Loaded>
     </Page>
   );
-}
-
-function countText({ channels, total }: ChannelsView): string {
-  if (channels.length === total) return formatCount(total);
-  return `${formatCount(channels.length)} of ${formatCount(total)}`;
 }
 
 function NoChannels({ pattern }: { pattern: string }) {

@@ -1,5 +1,5 @@
 import { api } from "../../api.js";
-import { Button } from "../../components/button.js";
+import { ReloadButton } from "../../components/button.js";
 import { CopyButton } from "../../components/copy_button.js";
 import { Page } from "../../components/page.js";
 import { EmptyState, Loaded, SilentNodes } from "../../components/states.js";
@@ -20,11 +20,7 @@ export function ChannelPage({ name }: { name: string }) {
   return (
     <Page
       title={shorten(name, 60)}
-      actions={
-        <Button icon="reload" onClick={resource.reload}>
-          Reload
-        </Button>
-      }
+      actions={<ReloadButton onClick={resource.reload} />}
     >
       <p class="crumbs">
         <a href={href("channels")}>Channels</a> <span aria-hidden="true">/</span> <code>{name}</code>

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { SynclineError } from "syncline";
 import { api } from "../../api.js";
 import { Badge } from "../../components/badge.js";
-import { Button } from "../../components/button.js";
+import { Button, ReloadButton } from "../../components/button.js";
 import { Page, Panel, Split } from "../../components/page.js";
 import { EmptyState, Loaded } from "../../components/states.js";
 import { Table, type Column } from "../../components/table.js";
@@ -37,11 +37,7 @@ export function DeadLettersPage({ relay }: { relay: string }) {
     <Page
       title={`Dead letters of ${shorten(relay, 40)}`}
       count={resource.data && `${areMore ? "the oldest " : ""}${formatCount(resource.data.letters.length)}`}
-      actions={
-        <Button icon="reload" isBusy={resource.isLoading} onClick={resource.reload}>
-          Reload
-        </Button>
-      }
+      actions={<ReloadButton isBusy={resource.isLoading} onClick={resource.reload} />}
     >
       <p class="crumbs">
         <a href={href("relays")}>Relays</a> <span aria-hidden="true">/</span> <code>{relay}</code>

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { SynclineError } from "syncline";
 import { api } from "../../api.js";
-import { Button } from "../../components/button.js";
+import { ReloadButton } from "../../components/button.js";
 import { CopyButton } from "../../components/copy_button.js";
 import { NodeName } from "../../components/node_name.js";
 import { Page, Panel, Split } from "../../components/page.js";
@@ -33,9 +33,7 @@ export function TracePage({ id }: { id: string }) {
           <a class="button" href={href("logs", [], { text: id })}>
             Logs of this trace
           </a>
-          <Button icon="reload" onClick={resource.reload}>
-            Reload
-          </Button>
+          <ReloadButton onClick={resource.reload} />
         </>
       }
     >

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from api.rest.body import FormBody, JSONBody
 from sessions.refusal import Refusal
@@ -58,6 +59,33 @@ def test_the_member_is_named_and_its_value_is_not(change: dict[str, Any], field:
     assert (refusal.code, refusal.field) == ("invalid_field", field)
     for secret in ("evil", "EVIL", "ev il", "toolong", "x" * 100):
         assert secret not in refusal.detail
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Choices(Struct, forbid_unknown_fields=True):
+    mode: Literal["", "a", "b"] = ""
+    colour: Colour | None = None
+    level: Literal[1, 2] | UnsetType = UNSET
+    inner: Outer | None = None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        ({"mode": "c"}, "must be one of a, b"),
+        ({"colour": "green"}, "must be one of red, blue"),
+        ({"level": 3}, "must be one of 1, 2"),
+        ({"inner": {**GOOD, "mode": "c"}}, "is none of the values that are allowed"),
+    ],
+)
+def test_a_member_of_a_closed_set_is_told_which(wrong: dict[str, Any], detail: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        JSONBody(Choices).decode(json.dumps(wrong).encode())
+    assert caught.value.detail == detail
 
 
 @given(st.text(max_size=40))
