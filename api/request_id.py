@@ -23,10 +23,3 @@ def request_id_of(request: web.Request) -> str | None:
         return given
     chosen: str = request.setdefault(_CHOSEN, str(uuid.uuid4()))
     return chosen
-
-
-async def echo_request_id(request: web.Request, response: web.StreamResponse) -> None:
-    """Runs when an answer's headers are about to be sent, whoever made it."""
-    request_id = request_id_of(request)
-    if request_id is not None:
-        response.headers[REQUEST_ID] = request_id

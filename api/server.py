@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -14,9 +14,8 @@ from api.admission import SERVES_PAGE, Admission
 from api.api_key import APIKey
 from api.console import Console
 from api.health import HealthChecks
-from api.request_id import echo_request_id
 from api.request_watching import watch_requests
-from api.security_headers import add_security_headers
+from api.response_headers import complete_responses
 from api.server_api import ServerAPI
 from api.tracing_middleware import RequestTracing, untraced_routes
 from api.websocket import WebSocketEdge
@@ -145,8 +144,7 @@ class Server:
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=self._config.server_api.max_body_bytes)
-        app.on_response_prepare.append(add_security_headers)
-        app.on_response_prepare.append(echo_request_id)
+        complete_responses(app, None if self.http_times is None else self.http_times.observe)
         return app
 
     def _watchers(self, app: web.Application) -> list[Around]:
@@ -158,12 +156,6 @@ class Server:
             is_known = APIKey(self._config.server_api).admits
             watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config), is_known).around)
         return watchers
-
-    def _access_log(self) -> dict[str, Any]:
-        """Nothing is logged; where requests are measured, it is there."""
-        if self.http_times is None:
-            return {"access_log": None}
-        return {"access_log": logger, "access_log_class": self.http_times.access_logger()}
 
     def _add_client_routes(self, app: web.Application, *, has_internal: bool) -> None:
         """What frontends use. The operators' part of REST is for the internal port, where there is one."""
@@ -191,7 +183,7 @@ class Server:
     async def _listen(self, app: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(
             app,
-            **self._access_log(),
+            access_log=None,
             keepalive_timeout=KEEPALIVE_TIMEOUT_S,
             lingering_time=LINGERING_S,
             shutdown_timeout=HANDLER_GRACE_S,

@@ -6,6 +6,7 @@ import {
   formatClock,
   formatCount,
   formatDuration,
+  formatListed,
   formatMoment,
   formatMs,
   formatRate,
@@ -35,6 +36,11 @@ describe("numbers", () => {
     expect(formatCount(1_234_567)).toBe("1,234,567");
     expect(formatCompact(16_635)).toBe("16.6K");
     expect([plural(1, "node"), plural(0, "node"), plural(2, "query", "queries")]).toEqual(["1 node", "0 nodes", "2 queries"]);
+  });
+
+  it("says how many of all are listed where some are not", () => {
+    expect(formatListed(1_204, 1_204)).toBe("1,204");
+    expect(formatListed(500, 12_345)).toBe("500 of 12,345");
   });
 });
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from api.config import EdgeConfig
-from api.request_id import MAX_CHARS, echo_request_id
+from api.request_id import MAX_CHARS
 from api.request_watching import watch_requests
+from api.response_headers import complete_responses
 from api.tracing_middleware import RequestTracing, parent_of, untraced_routes
 from hub.tracing import CURRENT, UNSAMPLED, Kind, TraceContext
 from tests.support.tracer import RecordingTracer
@@ -39,7 +40,7 @@ class World:
         self.tracer = RecordingTracer(samples=False)
         self.seen: Seen = []
         app = self.app = web.Application()
-        app.on_response_prepare.append(echo_request_id)
+        complete_responses(app)
         app.router.add_get("/healthz", self._handle)
         app.router.add_get("/ui/{file}", self._handle)
         app.router.add_post("/ui/{file}", self._handle)

@@ -1,0 +1,51 @@
+"""What every answer of ours is given when its headers are about to be sent, whoever made it.
+
+All in one signal handler: each coroutine more costs every request 0.5 µs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from api.request_id import REQUEST_ID, request_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    Observe = Callable[[web.Request, int], None]
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+"""Nothing here is to be framed, sniffed or sent on as a referrer."""
+
+
+_UPGRADED: Final = 101
+
+
+def complete_responses(app: web.Application, observe: Observe | None = None) -> None:
+    """Have the answers of an application completed.
+
+    Args:
+        observe: told of each answer with its status.
+    """
+
+    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+        status = response.status
+        headers = response.headers
+        if REQUEST_ID in request.headers and (request_id := request_id_of(request)) is not None:
+            headers[REQUEST_ID] = request_id
+        if status == _UPGRADED:
+            return
+        headers["Server"] = "syncline"  # aiohttp has put its own name and version there
+        for name, value in HEADERS.items():
+            if name not in headers:
+                headers[name] = value
+        if observe is not None:
+            observe(request, status)
+
+    app.on_response_prepare.append(complete)
