@@ -8,6 +8,7 @@ tenth of a publication over HTTP; the same function around the application's own
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     Around = Callable[[Handler], Handler]
+
+STARTED_S: ContextVar[float] = ContextVar("request_started_s")
+"""When the request began, on the monotonic clock, where requests are measured. Nobody resets it: every request has a
+task of its own."""
 
 
 def watch_requests(runner: web.AppRunner, watchers: Sequence[Around]) -> None:

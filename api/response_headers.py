@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Final
 from api.request_id import REQUEST_ID, request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp import web
 
-    Observe = Callable[[web.Request, int], None]
+    from api.http_times import HttpTimes
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -25,13 +23,14 @@ HEADERS = {
 
 
 _UPGRADED: Final = 101
+_FIRST_FAILURE: Final = 400
 
 
-def complete_responses(app: web.Application, observe: Observe | None = None) -> None:
+def complete_responses(app: web.Application, times: HttpTimes | None = None) -> None:
     """Have the answers of an application completed.
 
     Args:
-        observe: told of each answer with its status.
+        times: measures them.
     """
 
     async def complete(request: web.Request, response: web.StreamResponse) -> None:
@@ -45,7 +44,7 @@ def complete_responses(app: web.Application, observe: Observe | None = None) -> 
         for name, value in HEADERS.items():
             if name not in headers:
                 headers[name] = value
-        if observe is not None:
-            observe(request, status)
+        if times is not None and (status >= _FIRST_FAILURE or times.is_due()):
+            times.observe(request, status)
 
     app.on_response_prepare.append(complete)

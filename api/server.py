@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -144,18 +145,17 @@ class Server:
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=self._config.server_api.max_body_bytes)
-        complete_responses(app, None if self.http_times is None else self.http_times.observe)
+        complete_responses(app, self.http_times)
         return app
 
     def _watchers(self, app: web.Application) -> list[Around]:
-        """Outermost first; nothing is there for what is off."""
-        watchers: list[Around] = []
-        if self.http_times is not None:
-            watchers.append(self.http_times.around)
-        if self.tracer is not None:
-            is_known = APIKey(self._config.server_api).admits
-            watchers.append(RequestTracing(app, self.tracer, untraced_routes(self._config), is_known).around)
-        return watchers
+        """Nothing is there for what is off."""
+        times = self.http_times
+        if self.tracer is None:
+            return [] if times is None else [times.around]
+        is_known = APIKey(self._config.server_api).admits
+        tracing = RequestTracing(app, self.tracer, untraced_routes(self._config), is_known)
+        return [partial(tracing.around, monotonic_s=None if times is None else times.monotonic_s)]
 
     def _add_client_routes(self, app: web.Application, *, has_internal: bool) -> None:
         """What frontends use. The operators' part of REST is for the internal port, where there is one."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from api.request_id import request_id_of
+from api.request_watching import STARTED_S
 from api.upgrade import on_upgrade
 from hub.tracing import CURRENT, TRACEPARENT, TRACESTATE, UNSAMPLED, Kind, parse_context
 
@@ -75,11 +76,17 @@ class RequestTracing:
         self._untraced = frozenset(paths)
         self._untraced_beginnings = tuple(path[:-1] for path in paths if path.endswith("*"))
 
-    def around(self, handler: Handler) -> Handler:
-        """For api.request_watching, not for the application: the route is looked up here where it is needed."""
+    def around(self, handler: Handler, monotonic_s: Callable[[], float] | None = None) -> Handler:
+        """For api.request_watching, not for the application: the route is looked up here where it is needed.
+
+        Args:
+            monotonic_s: takes the time of each request for api.http_times, which saves a call of its own.
+        """
         samples_root, follow = self._tracer.samples_root, self._follow
 
         def trace(request: web.Request) -> Awaitable[web.StreamResponse]:
+            if monotonic_s is not None:
+                STARTED_S.set(monotonic_s())
             if TRACEPARENT in request.headers or samples_root():
                 return follow(request, handler)
             # Nobody resets it: every request sets its own, in a task of its own. A coroutine more, which could reset

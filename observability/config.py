@@ -18,7 +18,7 @@ class TracingConfig:
 
     is_enabled: bool = False
     sample_ratio: float = 0.01
-    max_roots_per_s: float = 50
+    max_roots_per_s: float = 10
     max_followed_per_s: float = 500
     keep_traces: int = 500
 

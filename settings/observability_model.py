@@ -20,7 +20,7 @@ class OpentelemetrySettings(Section):
         0.01,
         description="Share of the traces beginning here that are followed; publishers that send `traceparent` decide.",
     )
-    max_roots_per_second: Rate = Field(50.0, description="Traces beginning here that are followed, at most.")
+    max_roots_per_second: Rate = Field(10.0, description="Traces beginning here that are followed, at most.")
     max_followed_per_second: Rate = Field(500.0, description="Spans in traces that publishers have begun, at most.")
     keep_traces: Count = Field(500, description="The last so many are kept in memory, for the console.")
 
