@@ -83,8 +83,8 @@ HTTP: Final = (
     histogram(
         "http_request_s.*",
         "http_request_duration_seconds",
-        "Requests by route template, until the answer begins; WebSockets are none. Unknown paths are one route, unknown "
-        "methods one method. Above 2,000 a second one success in eight is measured and counts for eight.",
+        "Requests by route template, until the answer begins; WebSockets are none. Unknown paths are one route, "
+        "unknown methods one method. Above 2,000 a second one success in eight is measured and counts for eight.",
         "method",
         "route",
         "status",
