@@ -20,7 +20,7 @@ MAX_KNOWN: Final = 4_096
 """Spans of ours that are remembered, and parents whose publications are counted. Both matter for a moment only."""
 
 MAX_BELOW: Final = 3
-"""A request that publishes a thousand things is one trace, not a thousand and one spans: some of them tell the story."""
+"""A request that publishes a thousand things is one trace, not a thousand and one spans: some tell the story."""
 
 
 class Verdict(NamedTuple):
