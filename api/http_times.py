@@ -38,7 +38,8 @@ WEIGHT: Final = 8
 REVIEW_EVERY: Final = 256
 """After so many that were looked at, it is decided anew whether the node is busy."""
 
-_FIRST_FAILURE: Final = 400
+FIRST_FAILURE: Final = 400
+"""The least status that is no success."""
 
 
 class HttpTimes:
@@ -73,7 +74,7 @@ class HttpTimes:
         resource = request.match_info.route.resource
         histogram = self._known.get((request.method, resource, status // 100)) or self._find(request, resource, status)
         seconds = self.monotonic_s() - STARTED_S.get()
-        weight = self._weight if status < _FIRST_FAILURE else 1
+        weight = self._weight if status < FIRST_FAILURE else 1
         histogram.counts[bisect_left(DURATION_BOUNDS_S, seconds)] += weight
         histogram.total += seconds * weight
         self._num_until_review -= 1

@@ -5,9 +5,11 @@ All in one signal handler: each coroutine more costs every request 0.5 µs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from api.http_times import FIRST_FAILURE
 from api.request_id import REQUEST_ID, request_id_of
+from api.tracing_middleware import SWITCHING_PROTOCOLS
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,10 +24,6 @@ HEADERS = {
 """Nothing here is to be framed, sniffed or sent on as a referrer."""
 
 
-_UPGRADED: Final = 101
-_FIRST_FAILURE: Final = 400
-
-
 def complete_responses(app: web.Application, times: HttpTimes | None = None) -> None:
     """Have the answers of an application completed.
 
@@ -38,13 +36,13 @@ def complete_responses(app: web.Application, times: HttpTimes | None = None) -> 
         headers = response.headers
         if REQUEST_ID in request.headers and (request_id := request_id_of(request)) is not None:
             headers[REQUEST_ID] = request_id
-        if status == _UPGRADED:
+        if status == SWITCHING_PROTOCOLS:
             return
         headers["Server"] = "syncline"  # aiohttp has put its own name and version there
         for name, value in HEADERS.items():
             if name not in headers:
                 headers[name] = value
-        if times is not None and (status >= _FIRST_FAILURE or times.is_due()):
+        if times is not None and (status >= FIRST_FAILURE or times.is_due()):
             times.observe(request, status)
 
     app.on_response_prepare.append(complete)
